@@ -1,0 +1,85 @@
+# Telemetra: `make run` starts everything on this machine, `make test` tests everything. `make` alone lists the rest.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/pip install --quiet --no-deps --disable-pip-version-check
+SOURCES := src tests bench alembic hatch_build.py
+# What `make test` runs, and the engines it runs on: `make test TESTS=tests/contract POSTGRES_BIN=/usr/lib/postgresql/15/bin
+# REDIS_BIN=/usr/bin/redis-server`. Without them, the packaged PostgreSQL and Valkey.
+TESTS ?= tests
+POSTGRES_BIN ?=
+REDIS_BIN ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test check format coverage bench-detector openapi lock wheel check-wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## Make the environment: .venv/bin/telemetra
+
+install-dev: .venv/.installed-dev
+
+run: .venv/.installed ## Start PostgreSQL, Valkey, the service and a demo stream; HOST and PORT as you like
+	@TELEMETRA_DATA_DIR="$${TELEMETRA_DATA_DIR:-$(CURDIR)/.telemetra}" exec $(BIN)/telemetra serve --demo
+
+test: .venv/.installed-dev ## Run the whole suite on real engines; TESTS=, POSTGRES_BIN=, REDIS_BIN= choose
+	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
+		$(BIN)/pytest $(TESTS)
+
+check: .venv/.installed-dev ## Check format, lint, types and layers
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/.installed-dev ## Format, and mend what lint can mend
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+coverage: .venv/.installed-dev ## Run the suite and show what it covers: here, and in htmlcov/
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage html --quiet
+
+bench-detector: .venv/.installed ## Judge the detector on real minutes
+	$(BIN)/python bench/detector.py
+
+openapi: .venv/.installed ## Renew the committed OpenAPI document
+	$(BIN)/telemetra openapi > tests/architecture/openapi.json
+
+lock: ## Renew the lock files with uv (https://docs.astral.sh/uv)
+	./requirements/lock
+
+wheel: .venv/.installed-dev ## Build the wheel into dist/
+	rm -rf dist
+	$(BIN)/hatchling build -t wheel
+
+check-wheel: wheel ## Install the wheel into an empty environment, and look whether it is whole
+	rm -rf dist/check && python3 -m venv dist/check
+	dist/check/bin/pip install --quiet --no-deps --require-hashes --disable-pip-version-check -r requirements/run.lock
+	dist/check/bin/pip install --quiet --no-deps --disable-pip-version-check dist/*.whl
+	cd dist && check/bin/python ../tests/wheel.py
+	rm -rf dist/check
+
+clean: ## Remove what the targets made, but not the embedded data
+	rm -rf .venv dist htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/python requirements/run.lock pyproject.toml hatch_build.py
+	@echo "Installing (once, half a minute) ..."
+	$(PIP_INSTALL) --require-hashes -r requirements/run.lock
+	$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements/dev.lock
+	@echo "Installing what tests need ..."
+	$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@

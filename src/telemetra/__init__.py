@@ -1,0 +1,1 @@
+"""Telemetra: live-stream analytics over PostgreSQL, served by REST and WebSocket."""

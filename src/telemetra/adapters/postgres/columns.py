@@ -1,0 +1,88 @@
+"""
+How the rows are read: of each table, the expressions by the names that the domain gives them.
+
+They cast to the types that the domain expects, so that a table adopted with a neighbouring type (VARCHAR, NUMERIC, a
+numbered `moment_id`) reads the same; values that Python's calendar can't hold come as the nearest that it can.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def _utc(column: str) -> str:
+    """Return a UTC instant within years 1 to 9999, also for `infinity` and the year 20000."""
+    first, last = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999999'"
+    return f"(least(greatest({column}, {first}), {last}) at time zone 'UTC')"
+
+
+STREAM: Final = {
+    "title": "t.title::text",
+    "created_at": _utc("t.created_at"),
+    "updated_at": _utc("t.updated_at"),
+}
+WINDOW: Final = {
+    "id": "t.id::int8",
+    "window_start": _utc("t.window_start"),
+    "window_end": _utc("t.window_end"),
+    "chat_count": "coalesce(t.chat_count, 0)::int8",
+    "unique_chatters": "coalesce(t.unique_chatters, 0)::int8",
+    "top_emotes": "array_remove(coalesce(t.top_emotes, '{}'), null)::text[]",
+    "avg_sentiment": "t.avg_sentiment::float8",
+    "chat_rate": "t.chat_rate::float8",
+    "avg_viewers": "t.avg_viewers::float8",
+    "z_score": "t.z_score::float8",
+    "is_anomaly": "coalesce(t.is_anomaly, abs(nullif(t.z_score, 'NaN')) > 3, false)",
+}
+MOMENT: Final = {
+    "moment_id": "t.moment_id::text",
+    "timestamp": _utc("t.timestamp"),
+    "moment_type": "t.moment_type::text",
+    "description": "t.description::text",
+    "metric_name": "t.metric_name::text",
+    "metric_value": "t.metric_value::float8",
+    "threshold": "t.threshold::float8",
+    "z_score": "t.z_score::float8",
+    "metadata": "t.metadata::text",
+}
+REMOVAL: Final = {
+    "source": "t.source",
+    "window_start": _utc("t.window_start"),
+    "window_end": _utc("t.window_end"),
+    "moment_id": "t.moment_id",
+}
+TYPES: Final = {
+    "title": "text",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+    "id": "int8",
+    "window_start": "timestamptz",
+    "window_end": "timestamptz",
+    "chat_count": "int8",
+    "unique_chatters": "int8",
+    "top_emotes": "text[]",
+    "avg_sentiment": "float8",
+    "chat_rate": "float8",
+    "avg_viewers": "float8",
+    "z_score": "float8",
+    "is_anomaly": "bool",
+    "moment_id": "text",
+    "timestamp": "timestamptz",
+    "moment_type": "text",
+    "description": "text",
+    "metric_name": "text",
+    "metric_value": "float8",
+    "threshold": "float8",
+    "metadata": "text",
+    "source": "text",
+}
+
+
+def select_list(columns: dict[str, str]) -> str:
+    """Return the expressions with their names."""
+    return ", ".join(f"{expression} as {name}" for name, expression in columns.items())
+
+
+def shared_select_list(columns: dict[str, str]) -> str:
+    """Return all names of `TYPES`, so that rows of several tables share their columns: those of others are null."""
+    return ", ".join(f"{columns.get(name, f'null::{type_}')} as {name}" for name, type_ in TYPES.items())

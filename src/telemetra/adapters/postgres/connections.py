@@ -1,0 +1,215 @@
+"""Connections to PostgreSQL: how to open them, and calls that end in time whatever hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import asyncpg
+
+from telemetra.domain.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+Record = Any
+"""asyncpg's row: values by column name and by place."""
+
+_SSL_MODES: Final = {"disable": False, "prefer": "prefer", "require": "require"}
+
+CONNECTION_LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+"""What the driver raises when the server is away, going down, or full; anything else is a fault of ours."""
+
+_STALE: Final = (
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.AdminShutdownError,
+    ConnectionResetError,
+    # What asyncpg 0.32 says of a connection that the server ended between two statements.
+    asyncpg.InternalClientError,
+)
+"""What is raised on a connection that was dead before the statement."""
+
+_REFUSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""What no retry mends: a wrong password, an unknown user, a missing database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresAddress:
+    """Which server, and how long to wait for it."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    ssl: str = "prefer"
+    pool_size: int = 10
+    connect_timeout_seconds: float = 5.0
+    acquire_timeout_seconds: float = 1.0
+    command_timeout_seconds: float = 1.5
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+def connect_arguments(address: PostgresAddress, **server_settings: str) -> dict[str, Any]:
+    """Return asyncpg's arguments for one connection; times are UTC, and plans are not compiled (reads are short)."""
+    return {
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        "password": address.password,
+        "database": address.database,
+        "ssl": ssl.create_default_context() if address.ssl == "verify-full" else _SSL_MODES[address.ssl],
+        "timeout": address.connect_timeout_seconds,
+        "server_settings": {
+            "application_name": "telemetra",
+            "TimeZone": "UTC",
+            "jit": "off",
+            **server_settings,
+        },
+    }
+
+
+async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.Connection:
+    """
+    Open a connection of one's own, outside the pool.
+
+    Raises:
+        DatabaseUnavailable: it can't be had in time; the message names the address, never the password.
+
+    """
+    try:
+        async with asyncio.timeout(address.connect_timeout_seconds):
+            return await asyncpg.connect(**connect_arguments(address, **server_settings))
+    except _REFUSED as error:
+        raise DatabaseUnavailable(f"PostgreSQL at {address} refuses: {error}.") from None
+    except CONNECTION_LOST as error:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        raise DatabaseUnavailable(f"PostgreSQL at {address} can't be reached: {reason}.") from error
+
+
+@asynccontextmanager
+async def first_connection(address: PostgresAddress) -> AsyncIterator[asyncpg.Connection]:
+    """
+    Lend a connection for what a start has to know, for no longer than a connection may take.
+
+    Raises:
+        DatabaseUnavailable: it can't be had or does not answer in time, or this role may not do what it is for.
+
+    """
+    connection = await connect(address)
+    try:
+        async with asyncio.timeout(address.connect_timeout_seconds):
+            yield connection
+    except CONNECTION_LOST as error:
+        raise DatabaseUnavailable(f"PostgreSQL at {address} does not answer.") from error
+    except asyncpg.PostgresError as error:
+        raise DatabaseUnavailable(f"PostgreSQL at {address} refuses: {error}.") from error
+    finally:
+        connection.terminate()
+
+
+class PostgresPool:
+    """
+    A few connections, shared by many requests; every wait is bounded, also on a server that has stopped.
+
+    A statement that is out of time ends with its connection: to cancel it politely one would have to wait for the
+    very server that does not answer.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, address: PostgresAddress) -> None:
+        self._pool = pool
+        self._address = address
+
+    async def fetch(self, statement: str, *arguments: Any) -> list[Record]:
+        """
+        Run one reading statement and return its rows.
+
+        A connection that turns out to be dead is replaced; after a restart of the server each one in the pool is.
+
+        Raises:
+            DatabaseUnavailable: no connection or no answer in time.
+
+        """
+        for _ in range(self._address.pool_size):
+            with suppress(_StaleConnection):
+                return await self.run(lambda connection: connection.fetch(statement, *arguments))
+        return await self.run(lambda connection: connection.fetch(statement, *arguments))
+
+    async def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """
+        Do `work` on a connection within the time of one command.
+
+        Raises:
+            DatabaseUnavailable: no connection or no answer in time, or the server went away in the middle.
+
+        """
+        connection = await self._acquire()
+        try:
+            try:
+                async with asyncio.timeout(self._address.command_timeout_seconds):
+                    return await work(connection)
+            except (TimeoutError, asyncio.CancelledError, *_STALE):
+                # One that has ended by itself is out of the pool already, and says that it can't be ended.
+                with suppress(asyncpg.InterfaceError):
+                    connection.terminate()
+                raise
+        except _STALE as error:
+            raise _StaleConnection("The database closed the connection.") from error
+        except CONNECTION_LOST as error:
+            raise DatabaseUnavailable("The database did not answer in time or went away.") from error
+        finally:
+            await self._pool.release(connection)
+
+    async def _acquire(self) -> Any:
+        try:
+            return await self._pool.acquire(timeout=self._address.acquire_timeout_seconds)
+        except _REFUSED as error:
+            raise DatabaseUnavailable(f"PostgreSQL at {self._address} refuses: {error}.") from None
+        except CONNECTION_LOST as error:
+            raise DatabaseUnavailable("No connection to the database could be had in time.") from error
+
+
+class _StaleConnection(DatabaseUnavailable):
+    """The connection was dead before the statement: another one may do."""
+
+
+@asynccontextmanager
+async def open_pool(
+    address: PostgresAddress, *, size: int | None = None, **server_settings: str
+) -> AsyncIterator[PostgresPool]:
+    """
+    Open a pool that connects as it is asked; closing it waits for nobody.
+
+    Raises:
+        DatabaseUnavailable: the first connection can't be had.
+
+    """
+    pool = asyncpg.create_pool(
+        min_size=0,
+        max_size=size or address.pool_size,
+        # Sessions keep no state between statements, so there is nothing to reset by a round trip of its own.
+        reset=_nothing_to_reset,
+        **connect_arguments(address, **server_settings),
+    )
+    async with asyncio.timeout(address.connect_timeout_seconds):
+        await pool
+    try:
+        yield PostgresPool(pool, address)
+    finally:
+        pool.terminate()
+
+
+async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
+    """Leave the session as it is."""

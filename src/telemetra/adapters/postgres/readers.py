@@ -1,0 +1,95 @@
+"""The reads: one round trip each, answered with the position that the statement stood at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from telemetra.adapters.postgres import statements
+from telemetra.adapters.postgres.connections import PostgresPool
+from telemetra.adapters.postgres.epoch import Epoch
+from telemetra.adapters.postgres.rows import to_moment, to_position, to_stream, to_window
+from telemetra.domain.errors import StreamNotFound
+from telemetra.domain.moments import Moment
+from telemetra.domain.queries import Answer, ListStreams, ReadMetrics, ReadMoments
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import MetricWindow
+
+_list_windows: Final = cache(statements.list_windows)
+_list_moments: Final = cache(statements.list_moments)
+
+
+class PostgresStreams:
+    """Reads `streams`."""
+
+    def __init__(self, pool: PostgresPool, epoch: Epoch) -> None:
+        self._pool = pool
+        self._epoch = epoch
+
+    async def list(self, query: ListStreams) -> Answer[Sequence[Stream]]:
+        rows = await self._pool.fetch(statements.LIST_STREAMS, query.limit + 1, query.offset)
+        streams = [to_stream(row) for row in rows[: query.limit] if row["stream_id"] is not None]
+        position = to_position(rows[0], self._epoch.id)
+        return Answer(value=streams, position=position, more=len(rows) > query.limit)
+
+    async def get(self, stream_id: str) -> Answer[Stream]:
+        row = (await self._pool.fetch(statements.GET_STREAM, stream_id))[0]
+        if row["stream_id"] is None:
+            raise StreamNotFound(stream_id)
+        return Answer(value=to_stream(row), position=to_position(row, self._epoch.id))
+
+
+class PostgresMetrics:
+    """Reads `chat_summary_minute`."""
+
+    def __init__(self, pool: PostgresPool, epoch: Epoch) -> None:
+        self._pool = pool
+        self._epoch = epoch
+
+    async def list(self, query: ReadMetrics) -> Answer[Sequence[MetricWindow]]:
+        after = query.after
+        statement = _list_windows(
+            start=query.start_time is not None, end=query.end_time is not None, after=after is not None
+        )
+        instants = [query.start_time, query.end_time]
+        instants += [after.window_start, after.window_end] if after else []
+        rows = await self._pool.fetch(
+            statement, query.stream_id, query.limit + 1, *(_naive(instant) for instant in instants if instant)
+        )
+        _require_known(rows, query.stream_id)
+        windows = [to_window(row, query.stream_id) for row in rows[: query.limit] if row["id"] is not None]
+        position = to_position(rows[0], self._epoch.id)
+        return Answer(value=windows, position=position, more=len(rows) > query.limit)
+
+
+class PostgresMoments:
+    """Reads `moments`."""
+
+    def __init__(self, pool: PostgresPool, epoch: Epoch) -> None:
+        self._pool = pool
+        self._epoch = epoch
+
+    async def list(self, query: ReadMoments) -> Answer[Sequence[Moment]]:
+        after = query.after
+        statement = _list_moments(of_type=query.moment_type is not None, after=after is not None)
+        arguments: list[Any] = [query.moment_type.value] if query.moment_type else []
+        arguments += [_naive(after.timestamp), after.moment_id] if after else []
+        rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *arguments)
+        _require_known(rows, query.stream_id)
+        moments = [
+            to_moment(row, query.stream_id) for row in rows[: query.limit] if row["moment_id"] is not None
+        ]
+        position = to_position(rows[0], self._epoch.id)
+        return Answer(value=moments, position=position, more=len(rows) > query.limit)
+
+
+def _require_known(rows: Sequence[Any], stream_id: str) -> None:
+    if not rows[0]["known"]:
+        raise StreamNotFound(stream_id)
+
+
+def _naive(instant: datetime) -> datetime:
+    """Return the instant as the TIMESTAMP columns hold it: UTC, without saying so."""
+    return instant.astimezone(UTC).replace(tzinfo=None)

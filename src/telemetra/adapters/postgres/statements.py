@@ -1,0 +1,120 @@
+"""
+The statements of the reads, each one round trip; written once, by name.
+
+A statement says where it stands, so that its rows and its position are of one snapshot.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telemetra.adapters.postgres.columns import MOMENT, STREAM, WINDOW, select_list, shared_select_list
+
+_TABLES: Final = ("streams", "chat_summary_minute", "moments", "removals")
+
+_GAPS: Final = """(
+    select low, high from (
+        select x as low, lead(x, 1, pg_snapshot_xmax(s)) over (order by x) as high
+        from pg_current_snapshot() s, pg_snapshot_xip(s) x
+        union all
+        select '0'::xid8, coalesce((select x from pg_snapshot_xip(s) x order by x limit 1), pg_snapshot_xmax(s))
+        from pg_current_snapshot() s
+    ) gap order by low desc
+) gap"""
+"""
+The revisions between those of open transactions, from the newest down. A search from the newest revision on would step
+over every row that an open transaction has written, and a bulk load writes millions.
+"""
+
+_NEWEST_REVISION: Final = "greatest((select removals_horizon from telemetra_state), {})".format(
+    ", ".join(
+        f"""(
+            select newest.revision from {_GAPS} cross join lateral (
+                select revision from {table} where revision > gap.low and revision < gap.high
+                order by revision desc limit 1
+            ) newest limit 1
+        )"""
+        for table in _TABLES
+    )
+)
+
+STANDPOINT: Final = f"pg_current_snapshot()::text as snapshot, {_NEWEST_REVISION} as newest_revision"
+"""Where a statement stands: what a position is made of."""
+
+KNOWN: Final = """(
+    exists (select from streams where stream_id = $1)
+    or exists (select from chat_summary_minute where stream_id = $1)
+    or exists (select from moments where stream_id = $1)
+)"""
+
+PING: Final = "select 1"
+
+LIST_STREAMS: Final = f"""
+    select p.*, t.* from (select {STANDPOINT}) p left join lateral (
+        select t.stream_id::text as stream_id, {select_list(STREAM)} from streams t
+        order by t.updated_at desc, t.stream_id collate "C" limit $1 offset $2
+    ) t on true
+"""
+
+GET_STREAM: Final = f"""
+    select p.*, t.* from (select {STANDPOINT}) p left join lateral (
+        select t.stream_id::text as stream_id, {select_list(STREAM)} from streams t where t.stream_id = $1
+    ) t on true
+"""
+
+
+def list_windows(*, start: bool, end: bool, after: bool) -> str:
+    """Return the statement for `$1` stream, `$2` limit and, as asked for, start, end and cursor, numbered from `$3`."""
+    number = 3
+    conditions = ["t.stream_id = $1"]
+    for wanted, condition in ((start, "t.window_start >= ${0}"), (end, "t.window_start < ${0}")):
+        if wanted:
+            conditions.append(condition.format(number))
+            number += 1
+    if after:
+        conditions.append(f"(t.window_start, t.window_end) < (${number}, ${number + 1})")
+    return f"""
+        select p.*, t.* from (select {STANDPOINT}, {KNOWN} as known) p left join lateral (
+            select {select_list(WINDOW)} from chat_summary_minute t where {" and ".join(conditions)}
+            order by t.window_start desc, t.window_end desc limit $2
+        ) t on true
+    """
+
+
+def list_moments(*, of_type: bool, after: bool) -> str:
+    """Return the statement for `$1` stream, `$2` limit and, as asked for, type and cursor, numbered from `$3`."""
+    number = 3
+    conditions = ["t.stream_id = $1"]
+    if of_type:
+        conditions.append(f"t.moment_type = ${number}")
+        number += 1
+    if after:
+        conditions.append(f"t.timestamp <= ${number}")
+        conditions.append(f'(t.timestamp < ${number} or t.moment_id::text collate "C" < ${number + 1})')
+    return f"""
+        select p.*, t.* from (select {STANDPOINT}, {KNOWN} as known) p left join lateral (
+            select {select_list(MOMENT)} from moments t where {" and ".join(conditions)}
+            order by t.timestamp desc, t.moment_id::text collate "C" desc limit $2
+        ) t on true
+    """
+
+
+def _newest(table: str, columns: dict[str, str], name: str, order: str, limit: str) -> str:
+    """Return the newest rows of a table for stream `$1`, as rows that all tables share."""
+    return f"""
+        (select '{name}' as kind, t.stream_id::text as stream_id, {shared_select_list(columns)} from {table} t
+         where t.stream_id = $1 order by {order} limit {limit})
+    """
+
+
+_NEWEST_WINDOWS: Final = "t.window_start desc, t.window_end desc"
+_NEWEST_MOMENTS: Final = 't.timestamp desc, t.moment_id::text collate "C" desc'
+
+SNAPSHOT: Final = f"""
+    select p.*, c.* from (select {STANDPOINT}, {KNOWN} as known) p left join lateral (
+        {_newest("streams", STREAM, "stream", "t.stream_id", "1")}
+        union all {_newest("chat_summary_minute", WINDOW, "window", _NEWEST_WINDOWS, "$2")}
+        union all {_newest("moments", MOMENT, "moment", _NEWEST_MOMENTS, "$3")}
+    ) c on true
+"""
+"""A stream as it stands: its row, its newest `$2` windows and `$3` moments, newest first."""

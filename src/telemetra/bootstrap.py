@@ -1,0 +1,245 @@
+"""The composition root: settings in, engines, ports and the application out."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+from urllib.parse import quote
+
+import structlog
+
+from telemetra.adapters.embedded import (
+    DataDirectoryInUse,
+    EngineEndpoints,
+    EngineFailed,
+    find_running,
+    run_engines,
+)
+from telemetra.adapters.postgres import (
+    SCHEMA_REVISION,
+    PostgresAddress,
+    find_schema_revision,
+    open_postgres,
+    require_newest_schema,
+)
+from telemetra.adapters.postgres import open_writer as open_postgres_writer
+from telemetra.adapters.redis import open_redis
+from telemetra.domain.ports import Ports, StreamWriter
+from telemetra.entrypoints.app import create_app
+from telemetra.settings import Settings
+
+__all__ = [
+    "DataDirectoryInUse",
+    "EngineFailed",
+    "create_application",
+    "find_database_url",
+    "migrate_database",
+    "open_ports",
+    "open_writer",
+    "run_dependencies",
+]
+
+_log = structlog.get_logger(__name__)
+
+_JOIN_SECONDS: Final = 30.0
+_JOIN_RETRY_SECONDS: Final = 0.1
+_LOOK_SECONDS: Final = 1.0
+
+
+def create_application(settings: Settings) -> Any:
+    """Return the ASGI application; its lifespan starts whatever embedded engines the settings leave open."""
+
+    @asynccontextmanager
+    async def open_all() -> AsyncIterator[Ports]:
+        async with run_dependencies(settings, share=True) as running, open_ports(running) as ports:
+            watch = asyncio.create_task(_leave_with_engines(settings), name="leave-with-engines")
+            try:
+                yield ports
+            finally:
+                watch.cancel()
+
+    return create_app(open_all, settings)
+
+
+async def _leave_with_engines(settings: Settings) -> None:
+    """
+    End this process, in order, when another ran its embedded engines and is gone.
+
+    Workers of a server of one's own share the engines of the first among them. Those that start after it run on other
+    ports, with another password; whoever supervises the workers replaces this one by one that knows them.
+    """
+    used = find_running(settings.telemetra_data_dir) if _wants_engines(settings) else None
+    if used is None or used.owner_pid == os.getpid():
+        return
+    while find_running(settings.telemetra_data_dir) == used:  # noqa: ASYNC110  (a lock tells nobody that it is free)
+        await asyncio.sleep(_LOOK_SECONDS)
+    _log.error("embedded_engines_gone", owner_pid=used.owner_pid)
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _wants_engines(settings: Settings) -> bool:
+    return settings.embedded_postgres or settings.embedded_redis
+
+
+@asynccontextmanager
+async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
+    """
+    Open the ports of a database and a Redis that run already.
+
+    Raises:
+        DatabaseUnavailable: the database can't be reached. Redis may be away.
+
+    """
+    if settings.redis_url is None:
+        raise ValueError("redis_url is not set")
+    async with (
+        open_postgres(postgres_address(settings), live_interval_seconds=settings.live_interval) as postgres,
+        open_redis(settings.redis_url) as redis,
+    ):
+        yield Ports(
+            streams=postgres.streams,
+            metrics=postgres.metrics,
+            moments=postgres.moments,
+            feed=postgres.feed,
+            database=postgres.probe,
+            redis=redis.probe,
+        )
+
+
+@asynccontextmanager
+async def open_writer(settings: Settings) -> AsyncIterator[StreamWriter]:
+    """Open a writer to a database that runs already."""
+    async with open_postgres_writer(postgres_address(settings)) as writer:
+        yield writer
+
+
+@asynccontextmanager
+async def run_dependencies(
+    settings: Settings, *, share: bool = False, migrating: bool = True
+) -> AsyncIterator[Settings]:
+    """
+    Run the embedded engines that the settings leave open, and yield settings that name every server.
+
+    With `share`, engines that another process runs on the same data directory are used. The database has the newest
+    schema when this yields: an embedded one is migrated (unless `migrating` is off), another one must have been.
+
+    Raises:
+        DataDirectoryInUse: another process runs the engines, and `share` is off.
+        EngineFailed: an embedded engine does not start.
+        SchemaOutdated: the operator's own database lacks a migration.
+        DatabaseUnavailable: the operator's own database can't be reached.
+
+    """
+    embedded = settings.embedded_postgres
+    async with AsyncExitStack() as stack:
+        if _wants_engines(settings):
+            endpoints = await _join_or_start(settings, stack, share=share)
+            settings = _with_endpoints(settings, endpoints)
+        if not migrating:
+            yield settings
+            return
+        address = postgres_address(settings)
+        if not embedded:
+            await require_newest_schema(address)
+        elif await find_schema_revision(address) != SCHEMA_REVISION:
+            await migrate_database(settings)
+        yield settings
+
+
+async def _join_or_start(settings: Settings, stack: AsyncExitStack, *, share: bool) -> EngineEndpoints:
+    """Use the engines that another process runs, or run them until `stack` closes; several may come at once."""
+    deadline = asyncio.get_running_loop().time() + _JOIN_SECONDS
+    while True:
+        endpoints = find_running(settings.telemetra_data_dir) if share else None
+        if endpoints is not None:
+            return endpoints
+        try:
+            return await stack.enter_async_context(
+                run_engines(
+                    settings.telemetra_data_dir,
+                    postgres=settings.embedded_postgres,
+                    redis=settings.embedded_redis,
+                )
+            )
+        except DataDirectoryInUse:
+            # Its owner is about to start the engines, or to stop them.
+            if not share or asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(_JOIN_RETRY_SECONDS)
+
+
+async def migrate_database(settings: Settings) -> str | None:
+    """
+    Bring the database to the newest schema and return that.
+
+    Raises:
+        MigrationFailed: a statement was refused; nothing was changed.
+        DatabaseUnavailable: it can't be reached.
+
+    """
+    # The migrations' libraries take longer to load than the service to start: only those pay who migrate.
+    from telemetra.adapters.postgres.migrations import migrate  # noqa: PLC0415
+
+    return await migrate(postgres_address(settings))
+
+
+def find_database_url(settings: Settings) -> str | None:
+    """Return the database's address as libpq takes it, password included; None when no embedded one runs."""
+    if settings.embedded_postgres:
+        endpoints = find_running(settings.telemetra_data_dir)
+        if endpoints is None or endpoints.postgres is None:
+            return None
+        settings = _with_endpoints(settings, endpoints)
+    address = postgres_address(settings)
+    user, password = quote(address.user, safe=""), quote(address.password, safe="")
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"postgresql://{user}:{password}@{host}:{address.port}/{quote(address.database, safe='')}"
+
+
+def postgres_address(settings: Settings) -> PostgresAddress:
+    """Return where the settings say that the database is."""
+    if settings.postgres_host is None:
+        raise ValueError("postgres_host is not set")
+    return PostgresAddress(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        user=settings.postgres_user,
+        password=settings.postgres_password,
+        database=settings.postgres_db,
+        ssl=settings.postgres_ssl,
+        pool_size=settings.postgres_pool_size,
+        connect_timeout_seconds=settings.postgres_connect_timeout,
+        acquire_timeout_seconds=settings.postgres_acquire_timeout,
+        command_timeout_seconds=settings.postgres_command_timeout,
+    )
+
+
+def _with_endpoints(settings: Settings, endpoints: EngineEndpoints) -> Settings:
+    changes: dict[str, Any] = {}
+    if settings.embedded_postgres and (postgres := endpoints.postgres):
+        changes.update(
+            postgres_host=postgres.host,
+            postgres_port=postgres.port,
+            postgres_user=postgres.user,
+            postgres_password=postgres.password,
+            postgres_db=postgres.database,
+            postgres_ssl="disable",
+        )
+    if settings.embedded_redis and endpoints.redis:
+        changes["redis_url"] = endpoints.redis.url
+    completed = dataclasses.replace(settings, **changes)
+    for engine, missing in (
+        ("POSTGRES_HOST", completed.embedded_postgres),
+        ("REDIS_URL", completed.embedded_redis),
+    ):
+        if missing:
+            raise EngineFailed(
+                f"process {endpoints.owner_pid} runs the engines of {settings.telemetra_data_dir} with a setting of "
+                f"{engine} that this process does not have: give both the same"
+            )
+    return completed

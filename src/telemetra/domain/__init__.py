@@ -1,0 +1,1 @@
+"""The rules and the words of Telemetra, pure: the standard library only."""

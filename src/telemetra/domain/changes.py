@@ -1,0 +1,101 @@
+"""What can change in a database, and how changes are grouped on their way to listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from telemetra.domain.moments import Moment
+from telemetra.domain.positions import ChangeKey, Position
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import MetricWindow
+
+
+class ChangeKind(IntEnum):
+    """
+    What kind of row changed; within one transaction changes are told in this order.
+
+    Removals come first, and the removal of a row that is there again is not told at all: a row that was deleted and
+    written again, by one transaction or by two in any order of their ids, is there at the end.
+    """
+
+    REMOVAL = 0
+    STREAM = 1
+    WINDOW = 2
+    MOMENT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedWindow:
+    """The key of a window that was deleted."""
+
+    window_start: datetime
+    window_end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """Rows that are gone. Exactly one of the fields says which."""
+
+    stream: bool = False
+    """The stream's own row."""
+    window: RemovedWindow | None = None
+    moment_id: str | None = None
+    all: bool = False
+    """A whole table was emptied: read everything again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One changed row of one stream, in its newest form."""
+
+    key: ChangeKey
+    data: Stream | MetricWindow | Moment | Removal
+
+    @property
+    def revision(self) -> int:
+        """The transaction that wrote it."""
+        return self.key.revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """
+    What became visible between two positions: the changes by stream, each stream's in the order of their keys.
+
+    `everywhere` holds removals that concern every stream (a TRUNCATE). A step that is not `carried` has no changes: they
+    are too many, or can't be told (another history of the database); readers of any stream read theirs by position.
+    """
+
+    before: Position
+    after: Position
+    changes: Mapping[str, Sequence[Change]]
+    everywhere: Sequence[Change] = ()
+    carried: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePage:
+    """
+    Some of the changes of one stream since a position, in order; `more` is set when others follow.
+
+    `positions[i]` is where a reader stands after `changes[i]`; `position` after all of them.
+    """
+
+    changes: Sequence[Change]
+    positions: Sequence[Position]
+    position: Position
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSnapshot:
+    """A stream as it stands: what a listener that can't resume begins with. Newest first."""
+
+    stream: Stream | None
+    """Null while no writer has described the stream."""
+    metrics: Sequence[MetricWindow]
+    moments: Sequence[Moment]
+    position: Position

@@ -1,0 +1,80 @@
+"""What can go wrong, as facts with a stable code and data; how it is told is the entrypoints' concern."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TelemetraError(Exception):
+    """
+    Something that Telemetra knows how to explain.
+
+    `code` is stable and meant for programs; the message is meant for people and holds no secret.
+    """
+
+    code: ClassVar[str] = "internal_error"
+
+
+class StreamNotFound(TelemetraError):
+    """No stream, window or moment has this `stream_id`."""
+
+    code = "stream_not_found"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(f"There is no stream {stream_id!r}.")
+        self.stream_id = stream_id
+
+
+class ParameterInvalid(TelemetraError):
+    """A caller's parameter can't be used; `name` says which, the message why and how to mend it."""
+
+    code = "parameter_invalid"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class DatabaseUnavailable(TelemetraError):
+    """The database did not answer in time, refused, or went away in the middle."""
+
+    code = "database_unavailable"
+
+    def __init__(
+        self, reason: str = "The database is not available.", *, retry_after_seconds: int = 1
+    ) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RedisUnavailable(TelemetraError):
+    """Redis did not answer in time, refused, or went away; reads go on without it."""
+
+    code = "redis_unavailable"
+
+
+class SchemaOutdated(TelemetraError):
+    """The database's tables are not those that this version works with."""
+
+    code = "schema_outdated"
+
+    def __init__(self, *, found: str | None, wanted: str) -> None:
+        super().__init__(
+            f"The database is at schema revision {found or 'none'}, this version needs {wanted}: "
+            "run `telemetra migrate` first."
+        )
+        self.found = found
+        self.wanted = wanted
+
+
+class MigrationFailed(TelemetraError):
+    """The database refused a statement of a migration; nothing was changed."""
+
+    code = "migration_failed"
+
+
+class PositionInvalid(TelemetraError):
+    """A position's text can't be read, or belongs to another database."""
+
+    code = "position_invalid"

@@ -1,0 +1,163 @@
+"""
+The ports: what the service needs of the world. A docstring here is a contract; the contract tests mirror it.
+
+Every method of a database port raises `DatabaseUnavailable` when the database does not answer within the adapter's
+bounds, and may be called by any number of tasks at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
+from telemetra.domain.moments import Moment
+from telemetra.domain.positions import Position
+from telemetra.domain.queries import Answer, ListStreams, ReadMetrics, ReadMoments
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import MetricWindow, WindowSummary
+
+
+@runtime_checkable
+class StreamReader(Protocol):
+    """Reads streams."""
+
+    async def list(self, query: ListStreams) -> Answer[Sequence[Stream]]:
+        """Return a page, the most recently updated first, equal ones by `stream_id`. Past the end it is empty."""
+        ...
+
+    async def get(self, stream_id: str) -> Answer[Stream]:
+        """
+        Return one stream.
+
+        Raises:
+            StreamNotFound: `streams` has no such row.
+
+        """
+        ...
+
+
+@runtime_checkable
+class MetricReader(Protocol):
+    """Reads windows."""
+
+    async def list(self, query: ReadMetrics) -> Answer[Sequence[MetricWindow]]:
+        """
+        Return windows newest first: by `window_start`, then `window_end`, both descending.
+
+        The range is half-open on `window_start`. Values that JSON can't hold come as null, timestamps that the
+        calendar can't hold as the nearest that it can.
+
+        Raises:
+            StreamNotFound: neither a stream nor any window or moment has this id.
+
+        """
+        ...
+
+
+@runtime_checkable
+class MomentReader(Protocol):
+    """Reads moments."""
+
+    async def list(self, query: ReadMoments) -> Answer[Sequence[Moment]]:
+        """
+        Return moments newest first: by `timestamp`, then `moment_id`, both descending.
+
+        Raises:
+            StreamNotFound: neither a stream nor any window or moment has this id.
+
+        """
+        ...
+
+
+@runtime_checkable
+class StreamWriter(Protocol):
+    """Writes what was measured."""
+
+    async def write(
+        self, stream: Stream, windows: Sequence[WindowSummary], moments: Sequence[Moment]
+    ) -> None:
+        """
+        Store all of it or nothing, in one transaction.
+
+        The stream's row is made, or its title replaced where `stream.title` is not None; `created_at` stays,
+        `updated_at` never goes back. A window replaces the one with its key (stream, start, end), a moment the one
+        with its id. What is stored already as it is stays untouched: it is not a change.
+        """
+        ...
+
+
+@runtime_checkable
+class ChangeFeed(Protocol):
+    """Says what has changed, exactly: every committed change once, whatever order writers commit in."""
+
+    async def snapshot(self, stream_id: str, *, windows: int, moments: int) -> StreamSnapshot:
+        """
+        Return the stream as it stands: the newest windows and moments, newest first, and the position.
+
+        Raises:
+            StreamNotFound: neither a stream nor any window or moment has this id.
+
+        """
+        ...
+
+    async def since(self, stream_id: str, position: Position, *, limit: int) -> ChangePage:
+        """
+        Return at most `limit` of the stream's changes that `position` does not include, in order.
+
+        An empty page's position includes all that is committed. Reading on from any of the page's positions gives what
+        follows it, once.
+
+        Raises:
+            PositionInvalid: another epoch, or older than the oldest removal that is kept.
+            StreamNotFound: neither a stream nor any window or moment has this id, and none was removed since.
+
+        """
+        ...
+
+    def steps(self) -> AsyncIterator[Step]:
+        """
+        Follow the changes of all streams, from now on, for ever.
+
+        Each step begins where the one before ended. The first comes as soon as the feed stands (it has no changes);
+        then one comes within the adapter's interval after a commit. When the database goes away it waits and goes on
+        from where it stood. One follower needs one task.
+        """
+        ...
+
+
+@runtime_checkable
+class HealthProbe(Protocol):
+    """Asks one dependency whether it is there."""
+
+    async def check(self) -> None:
+        """
+        Return when it answers.
+
+        Raises:
+            DatabaseUnavailable, RedisUnavailable: it did not, within the adapter's bound.
+
+        """
+        ...
+
+
+@runtime_checkable
+class SentimentScorer(Protocol):
+    """Says how glad or angry a chat message is."""
+
+    def score(self, text: str, emotes: Sequence[str]) -> float:
+        """Return a number in [-1, 1], 0 for neutral; the same for the same message."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that the service needs of the world, open and ready."""
+
+    streams: StreamReader
+    metrics: MetricReader
+    moments: MomentReader
+    feed: ChangeFeed
+    database: HealthProbe
+    redis: HealthProbe

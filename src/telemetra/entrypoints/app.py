@@ -1,0 +1,108 @@
+"""
+The application: routes of HTTP and of the live socket, what they share while it runs, and the layers around them.
+
+The only module that sees both sides. Everything it needs of the world comes through `open_ports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from typing import Final
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from telemetra.domain.ports import Ports
+from telemetra.entrypoints.asgi import App
+from telemetra.entrypoints.http.answers import require_readable_position
+from telemetra.entrypoints.http.cross_origin import CrossOrigin
+from telemetra.entrypoints.http.documentation import documentation_routes
+from telemetra.entrypoints.http.head_requests import HeadRequests
+from telemetra.entrypoints.http.health import get_liveness, get_readiness
+from telemetra.entrypoints.http.index import index_route
+from telemetra.entrypoints.http.metrics import list_metrics
+from telemetra.entrypoints.http.moments import list_moments
+from telemetra.entrypoints.http.openapi import SocketDocumentation, build_document
+from telemetra.entrypoints.http.ports import PORTS_STATE, provide_ports
+from telemetra.entrypoints.http.refusals import exception_handlers
+from telemetra.entrypoints.http.request_log import RequestLog
+from telemetra.entrypoints.http.streams import get_stream, list_streams
+from telemetra.entrypoints.live.protocol import LiveMessage, PingMessage
+from telemetra.entrypoints.live.socket import LIVE_STATE, live_route_handlers, open_live
+from telemetra.entrypoints.paths import RawPaths
+from telemetra.settings import Settings
+
+LIVE_SOCKET: Final = SocketDocumentation(
+    tag="Live",
+    path="/ws/live/{stream_id}",
+    messages={"LiveMessage": LiveMessage, "PingMessage": PingMessage},
+    description="""\
+`WS /ws/live/{stream_id}?since=POSITION`: everything that changes in a stream, as it is committed.
+
+Connect with a WebSocket client. Every text frame is one `LiveMessage`: first `connected`, then a `snapshot`, or, with
+a `since` that can be resumed, exactly what was missed; then `metrics`, `moment`, `stream` and `removed` as they happen,
+and a `heartbeat` when nothing does. Keep the newest `position`, and reconnect with it as `since`. You may send
+`{"type":"ping"}`; a `pong` comes back.
+
+Close codes 1001, 1012, 1013 and 4408 mean: reconnect with `since`. 1007, 1008, 1009 and 4404 mean: do not, something
+has to be mended first.
+""",
+)
+
+
+def create_app(
+    open_ports: Callable[[], AbstractAsyncContextManager[Ports]], settings: Settings | None = None
+) -> App:
+    """
+    Return the ASGI application.
+
+    Its lifespan opens the ports, and closes them at the end. Tests pass fakes; no module keeps anything global.
+    """
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_ports() as ports, open_live(ports.feed, settings) as live:
+            app.state[PORTS_STATE] = ports
+            app.state[LIVE_STATE] = live
+            yield
+
+    @cache
+    def document() -> bytes:
+        return openapi_document(settings).encode()
+
+    routes = Litestar(
+        [
+            *api_routes(settings),
+            *documentation_routes(document, settings.api_title),
+            *live_route_handlers(),
+        ],
+        dependencies={"ports": Provide(provide_ports)},
+        exception_handlers=exception_handlers(debug=settings.debug),
+        lifespan=[lifespan],
+        # The document is made from the routes on their own; these two would add pages and logs of the framework's.
+        openapi_config=None,
+        logging_config=None,
+    )
+    # From the outside in: a request is named first, and what may answer in place of the routes goes above HeadRequests.
+    return RequestLog(CrossOrigin(HeadRequests(RawPaths(routes)), settings.cors_origins))
+
+
+def api_routes(settings: Settings) -> list[ControllerRouterHandler]:
+    """Return the routes that the OpenAPI document tells."""
+    streams = Router(
+        "/api/v1/streams",
+        route_handlers=[list_streams, get_stream, list_metrics, list_moments],
+        before_request=require_readable_position,
+    )
+    return [index_route(settings.api_title), get_liveness, get_readiness, streams]
+
+
+def openapi_document(settings: Settings | None = None) -> str:
+    """Return the OpenAPI document (JSON)."""
+    settings = settings or Settings()
+    routes = api_routes(settings)
+    return build_document(routes, title=settings.api_title, sockets=[LIVE_SOCKET]).decode()

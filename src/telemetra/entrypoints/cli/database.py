@@ -1,0 +1,59 @@
+"""The commands `telemetra migrate` and `telemetra database-url`, and how commands reach the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import click
+
+from telemetra.bootstrap import find_database_url, migrate_database, open_writer, run_dependencies
+from telemetra.domain.ports import StreamWriter
+from telemetra.entrypoints.cli.failures import one_line_failures
+from telemetra.settings import Settings
+
+
+@click.command("migrate")
+def migrate_command() -> None:
+    """
+    Bring the database to the newest schema.
+
+    Works on the database that POSTGRES_HOST and its fellows name, else on the embedded one. Tables that exist already are
+    adopted with their rows. Safe to run twice, also at once: the second waits for the first.
+    """
+    with one_line_failures() as settings:
+        revision = asyncio.run(_migrate(settings))
+    click.echo(f"The database is at schema revision {revision}.")
+
+
+@click.command("database-url")
+def database_url_command() -> None:
+    """
+    Print the database's address, for psql and for writers; it holds the password.
+
+    The embedded database has one while a service runs.
+
+    \b
+    Example:  psql "$(telemetra database-url)"
+    """
+    with one_line_failures() as settings:
+        url = find_database_url(settings)
+    if url is None:
+        raise click.ClickException(
+            f"No embedded database runs in {settings.telemetra_data_dir}: start `telemetra serve` first, "
+            "or name your own by POSTGRES_HOST."
+        )
+    click.echo(url)
+
+
+async def _migrate(settings: Settings) -> str | None:
+    async with run_dependencies(settings, share=True, migrating=False) as running:
+        return await migrate_database(running)
+
+
+@asynccontextmanager
+async def open_command_writer(settings: Settings) -> AsyncIterator[StreamWriter]:
+    """Open a writer to the database that the settings name, to a running service's embedded one, or to one started for it."""
+    async with run_dependencies(settings, share=True) as running, open_writer(running) as writer:
+        yield writer

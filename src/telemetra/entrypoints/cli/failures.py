@@ -1,0 +1,31 @@
+"""How every command fails: one line that says what is wrong, no traceback, exit code 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from telemetra.bootstrap import DataDirectoryInUse, EngineFailed
+from telemetra.domain.errors import TelemetraError
+from telemetra.logging import configure_logging
+from telemetra.settings import Settings, SettingsInvalid, load_settings
+
+
+@contextmanager
+def one_line_failures(**given: Any) -> Iterator[Settings]:
+    """
+    Load the settings (`given` are the command line's), set up logging, and tell known failures in one line.
+
+    Raises:
+        click.ClickException: with the message; click prints it and exits with 1.
+
+    """
+    try:
+        settings = load_settings(**given)
+        configure_logging(settings.log_level, settings.log_format)
+        yield settings
+    except (SettingsInvalid, TelemetraError, EngineFailed, DataDirectoryInUse) as error:
+        raise click.ClickException(str(error)) from error

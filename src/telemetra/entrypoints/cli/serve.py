@@ -1,0 +1,182 @@
+"""The command `telemetra serve`: engines, migrations, HTTP server and demo, from start to a clean end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import anyio
+import click
+import httpx
+import structlog
+import uvicorn
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from uvicorn.supervisors import Multiprocess
+
+from telemetra.bootstrap import open_writer, run_dependencies
+from telemetra.domain.moments import Moment
+from telemetra.domain.ports import StreamWriter
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import WindowSummary
+from telemetra.entrypoints.cli.demo import DEMO_STREAM, run_demo
+from telemetra.entrypoints.cli.failures import one_line_failures
+from telemetra.entrypoints.live.socket import MAX_MESSAGE_BYTES
+from telemetra.settings import Settings, to_environ
+
+_GRACE_SECONDS: Final = 8
+_BACKLOG: Final = 2048
+
+_log = structlog.get_logger(__name__)
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on.  [default: HOST, else 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: PORT, else 8000]"
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve."
+)
+@click.option("--demo", is_flag=True, help=f"Keep a simulated stream, '{DEMO_STREAM}', alive.")
+def serve_command(*, host: str | None, port: int | None, workers: int, demo: bool) -> None:
+    """
+    Serve REST, live updates and documentation.
+
+    With POSTGRES_HOST unset, an embedded PostgreSQL is started and migrated; with REDIS_URL unset, an embedded Valkey. Their
+    data stays in TELEMETRA_DATA_DIR. Ctrl-C or SIGTERM ends everything in order.
+
+    \b
+    Example:  telemetra serve --demo
+              POSTGRES_HOST=db REDIS_URL=redis://cache telemetra serve --host 0.0.0.0 --workers 4
+    """
+    with one_line_failures(host=host, port=port) as settings, _clean_end():
+        listener = _listen(settings)
+        with (
+            listener,
+            start_blocking_portal() as portal,
+            portal.wrap_async_context_manager(run_dependencies(settings)) as running,
+        ):
+            os.environ.update(to_environ(running))
+            tasks = _start_tasks(portal, running, listener, demo=demo)
+            try:
+                _serve(running, listener, workers)
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+@contextmanager
+def _clean_end() -> Iterator[None]:
+    """Make SIGTERM end this process as Ctrl-C does: through every `finally`, with exit code 0."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    with suppress(KeyboardInterrupt):
+        yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Bind before anything is started: a port that is taken must not cost the start of a database."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise click.ClickException(
+            f"Can't listen on {settings.host}, port {settings.port}: {error.strerror or error}. "
+            "Choose another with --port or PORT."
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _start_tasks(
+    portal: BlockingPortal, settings: Settings, listener: socket.socket, *, demo: bool
+) -> list[Any]:
+    demo_stands = portal.call(anyio.Event) if demo else None
+    tasks = [portal.start_task_soon(_announce, settings, listener.getsockname()[1], demo_stands)]
+    if demo_stands:
+        tasks.append(portal.start_task_soon(_run_demo, settings, demo_stands))
+    return tasks
+
+
+async def _announce(settings: Settings, port: int, demo_stands: anyio.Event | None) -> None:
+    """Say where to look once the service answers, and the demo stream has its history."""
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  (compared, not bound)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if demo_stands:
+        await demo_stands.wait()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while True:
+            with suppress(httpx.HTTPError):
+                answer = await client.get(f"http://{authority}/health", timeout=1)
+                if answer.is_success:
+                    break
+            await anyio.sleep(0.05)
+    live = f" and ws://{authority}/ws/live/{DEMO_STREAM}" if demo_stands else ""
+    click.echo(f"Telemetra is up: look at http://{authority}/docs{live} (Ctrl-C ends it).")
+
+
+class _NotingWriter:
+    """Writes, and notes that something was written."""
+
+    def __init__(self, writer: StreamWriter, written: anyio.Event) -> None:
+        self._writer = writer
+        self._written = written
+
+    async def write(
+        self, stream: Stream, windows: Sequence[WindowSummary], moments: Sequence[Moment]
+    ) -> None:
+        await self._writer.write(stream, windows, moments)
+        self._written.set()
+
+
+async def _run_demo(settings: Settings, stands: anyio.Event) -> None:
+    """Run the demo; its first transaction holds the whole history."""
+    try:
+        async with open_writer(settings) as writer:
+            await run_demo(_NotingWriter(writer, stands), clock=lambda: datetime.now(UTC), sleep=anyio.sleep)
+    except Exception:
+        # Nobody awaits this task: what it raises would be lost, and the stream just stand still.
+        _log.exception("demo_failed")
+        raise
+
+
+def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
+    config = uvicorn.Config(
+        "telemetra.asgi:app",
+        host=settings.host,
+        port=listener.getsockname()[1],
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        # Deflate costs 54 to 129 KB a connection.
+        ws_per_message_deflate=False,
+        ws_ping_interval=settings.live_heartbeat,
+        ws_ping_timeout=settings.live_heartbeat,
+        # At INFO the server tells of every socket, with its query; the application's own line says more.
+        log_level="debug" if settings.log_level == "DEBUG" else "warning",
+    )
+    if workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(3)

@@ -1,0 +1,104 @@
+"""
+The documentation pages and what they load, all of it from this package: they work where there is no internet.
+
+The pages' content security policy holds them to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from telemetra.entrypoints.http.answers import CACHE_CONTROL, entity_tag, is_known
+
+_PACKAGE: Final = files("telemetra.entrypoints.http")
+_JAVASCRIPT: Final = "text/javascript"
+_ASSETS: Final = {
+    "swagger-ui-bundle.js": ("assets", _JAVASCRIPT),
+    "swagger-ui-standalone-preset.js": ("assets", _JAVASCRIPT),
+    "swagger-ui.css": ("assets", "text/css"),
+    "redoc.standalone.js": ("assets", _JAVASCRIPT),
+    "swagger.js": ("pages", _JAVASCRIPT),
+    "redoc.js": ("pages", _JAVASCRIPT),
+    "favicon.svg": ("pages", "image/svg+xml"),
+}
+_ASSETS_CACHE_CONTROL: Final = "public, max-age=86400"
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; child-src blob:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Bytes that never change while the process runs."""
+
+    body: bytes
+    media_type: str
+    tag: str
+
+
+def documentation_routes(document: Callable[[], bytes], title: str) -> list[HTTPRouteHandler]:
+    """Return the routes of the pages, of what they load, and of the OpenAPI document itself."""
+
+    @get("/docs", include_in_schema=False)
+    async def get_swagger(request: Request[Any, Any, Any]) -> Response[str]:
+        return _page(request, "swagger.html", title)
+
+    @get("/redoc", include_in_schema=False)
+    async def get_redoc(request: Request[Any, Any, Any]) -> Response[str]:
+        return _page(request, "redoc.html", title)
+
+    @get("/openapi.json", include_in_schema=False)
+    async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+        body = document()
+        return _serve(request, _File(body, "application/json", entity_tag(body)), CACHE_CONTROL)
+
+    return [get_swagger, get_redoc, get_openapi, get_asset]
+
+
+@get("/assets/{name:str}", include_in_schema=False)
+async def get_asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+    """Return what a page loads."""
+    if name not in _ASSETS:
+        raise NotFoundException
+    return _serve(request, _asset(name), _ASSETS_CACHE_CONTROL)
+
+
+@cache
+def _asset(name: str) -> _File:
+    folder, media_type = _ASSETS[name]
+    body = (_PACKAGE / folder / name).read_bytes()
+    return _File(body, media_type, entity_tag(body))
+
+
+def _serve(request: Request[Any, Any, Any], file: _File, cache_control: str) -> Response[bytes]:
+    headers = {
+        "ETag": file.tag,
+        "Cache-Control": cache_control,
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if is_known(request.scope, file.tag):
+        return Response(b"", status_code=304, headers=headers)
+    return Response(file.body, media_type=file.media_type, headers=headers)
+
+
+def _page(request: Request[Any, Any, Any], name: str, title: str) -> Response[str]:
+    """Return a page whose references are relative, so that it works under any prefix of a proxy."""
+    raw: bytes = request.scope.get("raw_path") or b""
+    root = "../" if raw.endswith(b"/") else ""
+    text = Template((_PACKAGE / "pages" / name).read_text()).substitute(title=escape(title), root=root)
+    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": CACHE_CONTROL}
+    return Response(text, media_type="text/html", headers=headers)

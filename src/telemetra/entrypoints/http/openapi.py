@@ -1,0 +1,116 @@
+"""
+The OpenAPI document: the routes as the framework sees them, the types as msgspec writes them to the wire.
+
+One encoder makes the bodies and one library describes them, so that types generated from the document don't lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Tag
+from litestar.types import ControllerRouterHandler
+
+from telemetra.domain.moments import Moment
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import MetricWindow
+from telemetra.entrypoints.http.field_descriptions import describe_fields
+from telemetra.entrypoints.http.health import Liveness, Readiness
+from telemetra.entrypoints.http.index import VERSION, Index
+from telemetra.entrypoints.http.ports import provide_ports
+from telemetra.entrypoints.http.problems import ParameterProblem, Problem
+
+_BODIES: Final = (Stream, MetricWindow, Moment, Index, Liveness, Readiness, Problem, ParameterProblem)
+_REFERENCE: Final = "#/components/schemas/{name}"
+
+_DESCRIPTION: Final = """\
+Analytics of live streams: how much a channel's chat says, in what mood, to how many viewers, and the moments that
+stood out.
+
+* **Times** are RFC 3339, in UTC.
+* **Pages** are bare arrays; the `Link` header has the next one.
+* **Errors** are `application/problem+json` (RFC 9457) with a stable `code`.
+* **Caching**: send the `ETag` that you have as `If-None-Match`; 304 costs next to nothing.
+* **Positions**: `Telemetra-Position` says what an answer includes. Send it with a request, and the answer includes it
+  too; give it to the live socket as `since`, and updates go on from exactly there.
+"""
+_TAGS: Final = (
+    ("Streams", "Channels' broadcasts, as their writers describe them."),
+    ("Metrics", "One row of figures for each window of a stream's time."),
+    ("Moments", "What was unusual in a stream, and compared with what."),
+    ("Health", "For load balancers and supervisors."),
+    ("Service", "What this is and where to look."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketDocumentation:
+    """A WebSocket, which OpenAPI has no words for: told in a tag's text, its messages among the components."""
+
+    tag: str
+    path: str
+    description: str
+    messages: Mapping[str, Any]
+    """Types of messages by the name of their component: `anyOf` the types of a union."""
+
+
+def build_document(
+    routes: Sequence[ControllerRouterHandler], *, title: str, sockets: Sequence[SocketDocumentation] = ()
+) -> bytes:
+    """Return the document as JSON, two spaces deep, always the same for the same routes."""
+    config = OpenAPIConfig(
+        title=title,
+        version=VERSION,
+        summary="Live-stream analytics: REST, and live updates that are never lost.",
+        description=_DESCRIPTION,
+        tags=[Tag(name=name, description=text) for name, text in _TAGS]
+        + [Tag(name=socket.tag, description=socket.description) for socket in sockets],
+        use_handler_docstrings=True,
+    )
+    # An application that is never served: its only work is to look at the routes.
+    described = Litestar(
+        routes, openapi_config=config, dependencies={"ports": Provide(provide_ports)}, logging_config=None
+    )
+    document = described.openapi_schema.to_schema()
+    document["components"] = {"schemas": _components(sockets)}
+    document["x-websockets"] = {
+        socket.path: {
+            "tag": socket.tag,
+            "messages": [_REFERENCE.format(name=name) for name in socket.messages],
+        }
+        for socket in sockets
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2)
+
+
+def _components(sockets: Sequence[SocketDocumentation]) -> dict[str, Any]:
+    named = {name: kind for socket in sockets for name, kind in socket.messages.items()}
+    schemas, components = msgspec.json.schema_components([*_BODIES, *named.values()], ref_template=_REFERENCE)
+    own = dict(zip(named, schemas[len(_BODIES) :], strict=True))
+    unions = {name: schema for name, schema in own.items() if name not in components}
+    for kind in (*_BODIES, *named.values()):
+        describe_fields(kind, components)
+    for schema in components.values():
+        _say_types(schema)
+    return dict(sorted((components | unions).items()))
+
+
+def _say_types(schema: Any) -> None:
+    """Add the types that the schema library leaves to the reader: generators would take them for `unknown`, or empty."""
+    match schema:
+        case {"enum": [str(), *_]}:
+            schema["type"] = "string"
+        case {"type": "object"} if not schema.keys() & {"properties", "additionalProperties"}:
+            schema["additionalProperties"] = True
+        case dict():
+            for inner in schema.values():
+                _say_types(inner)
+        case list():
+            for inner in schema:
+                _say_types(inner)

@@ -1,0 +1,207 @@
+"""
+What the documentation says of each operation beyond its types: parameters, headers, examples, problems.
+
+A route names its `operation(...)`; the framework then builds the rest out of the handler's signature and docstring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from litestar.openapi.spec import (
+    Example,
+    OpenAPIHeader,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    Parameter,
+    Reference,
+    Schema,
+)
+from litestar.openapi.spec.enums import OpenAPIType
+
+from telemetra.domain.positions import MAX_TEXT_BYTES
+from telemetra.entrypoints.http import examples
+from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
+from telemetra.entrypoints.http.parameters import QueryParameter
+from telemetra.entrypoints.http.problems import (
+    DATABASE_AWAY,
+    INTERNAL,
+    INVALID_PARAMETER,
+    NO_STREAM,
+    PROBLEM_MEDIA_TYPE,
+    ProblemKind,
+)
+from telemetra.entrypoints.paths import MAX_STREAM_ID_BYTES
+
+_TEXT: Final = Schema(type=OpenAPIType.STRING)
+_POSITION: Final = Schema(
+    type=OpenAPIType.STRING,
+    pattern="^[A-Za-z0-9_-]+$",
+    max_length=MAX_TEXT_BYTES,
+    examples=[examples.POSITION_TEXT],
+)
+
+STREAM_ID_PARAMETER: Final = Parameter(
+    name="stream_id",
+    param_in="path",
+    required=True,
+    schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=MAX_STREAM_ID_BYTES),
+    description=(
+        f"The stream's identifier, percent-encoded; a slash in it is `%2F`. At most {MAX_STREAM_ID_BYTES} bytes of "
+        "UTF-8, compared byte by byte."
+    ),
+    example=examples.STREAM_ID,
+)
+_POSITION_PARAMETER: Final = Parameter(
+    name=POSITION,
+    param_in="header",
+    schema=_POSITION,
+    description="A position that you have, from an answer or a live message: this answer will include it.",
+)
+_IF_NONE_MATCH: Final = Parameter(
+    name="If-None-Match",
+    param_in="header",
+    schema=_TEXT,
+    description="The `ETag` of the answer that you have; 304 says that it still holds.",
+)
+
+_REQUEST_ID_HEADER: Final = OpenAPIHeader(
+    schema=_TEXT,
+    description="The request's name, yours or a new one; quote it when asking about the request.",
+)
+_READ_HEADERS: Final = {
+    "ETag": OpenAPIHeader(schema=_TEXT, description="A strong validator of this very body."),
+    "Cache-Control": OpenAPIHeader(schema=_TEXT, description="`no-cache`: ask again, with the `ETag`."),
+    POSITION: OpenAPIHeader(
+        schema=_POSITION,
+        description="What this answer includes. `/ws/live/{stream_id}?since=` goes on from exactly there.",
+    ),
+}
+_LINK_HEADER: Final = OpenAPIHeader(
+    schema=_TEXT,
+    description="Other pages (RFC 8288), relative to this request's URL; without `next` this is the last one.",
+    example='<?limit=100&cursor=dwAGUMc4r3IAAAZQxzxC-QA>; rel="next"',
+)
+_RETRY_AFTER_HEADER: Final = OpenAPIHeader(
+    schema=Schema(type=OpenAPIType.INTEGER), description="Seconds after which another try makes sense."
+)
+
+_ERRORS: Final = {
+    404: (NO_STREAM, "Neither a stream nor any window or moment has this id.", "There is no stream 'demo'."),
+    422: (
+        INVALID_PARAMETER,
+        "Some parameters can't be used; `errors` names each with the reason.",
+        "limit: Expected a whole number from 1 to 500.",
+    ),
+    500: (INTERNAL, "Something went wrong in the server; its log tells more.", INTERNAL.detail or ""),
+    503: (DATABASE_AWAY, "The database does not answer; try again.", "The database is not available."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documented:
+    """What is said of an operation's success and of what it may refuse."""
+
+    answer: str
+    """What a success brings."""
+    query: Sequence[QueryParameter] = ()
+    of_stream: bool = False
+    """Whether the path names a stream."""
+    is_read: bool = False
+    """Whether it reads rows: then it has a position and can be asked conditionally."""
+    is_paged: bool = False
+    is_readiness: bool = False
+    """Whether 503 has the same body as 200."""
+    example: Any = None
+    errors: Sequence[int] = ()
+
+
+def operation(documented: Documented) -> type[Operation]:
+    """Return the kind of operation that carries this documentation."""
+
+    @dataclass
+    class DocumentedOperation(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = _parameters(documented) or None
+            (status, success), *_ = (self.responses or {}).items()
+            if isinstance(success, OpenAPIResponse):
+                _enrich(success, documented)
+            self.responses = {status: success} | _other_responses(documented)
+
+    return DocumentedOperation
+
+
+def _parameters(documented: Documented) -> list[Parameter | Reference]:
+    path = [STREAM_ID_PARAMETER] if documented.of_stream else []
+    query = [
+        Parameter(
+            name=parameter.name,
+            param_in="query",
+            description=parameter.description,
+            schema=Schema(**parameter.schema),
+        )
+        for parameter in documented.query
+    ]
+    headers = [_POSITION_PARAMETER, _IF_NONE_MATCH] if documented.is_read else []
+    return [*path, *query, *headers]
+
+
+def _enrich(success: OpenAPIResponse, documented: Documented) -> None:
+    success.description = documented.answer
+    success.headers = dict(_headers(documented))
+    for content in (success.content or {}).values():
+        content.examples = {"example": Example(value=examples.as_json(documented.example))}
+
+
+def _headers(documented: Documented) -> Mapping[str, OpenAPIHeader]:
+    read = _READ_HEADERS if documented.is_read else {}
+    paged = {"Link": _LINK_HEADER} if documented.is_paged else {}
+    return read | paged | {REQUEST_ID: _REQUEST_ID_HEADER}
+
+
+def _other_responses(documented: Documented) -> dict[str, OpenAPIResponse | Reference]:
+    responses: dict[str, OpenAPIResponse | Reference] = {}
+    if documented.is_read:
+        responses["304"] = OpenAPIResponse(
+            description="The answer that you have still holds.", headers=dict(_headers(documented))
+        )
+    if documented.is_readiness:
+        unavailable = {"status": "unavailable", "database": "unavailable", "redis": "ok"}
+        responses["503"] = OpenAPIResponse(
+            description="The database does not answer; nothing can be read.",
+            headers={"Retry-After": _RETRY_AFTER_HEADER, REQUEST_ID: _REQUEST_ID_HEADER},
+            content={
+                "application/json": OpenAPIMediaType(
+                    schema=Reference("#/components/schemas/Readiness"),
+                    examples={"example": Example(value=unavailable)},
+                )
+            },
+        )
+    for status in documented.errors:
+        responses[str(status)] = _problem_response(*_ERRORS[status])
+    return responses
+
+
+def _problem_response(kind: ProblemKind, description: str, detail: str) -> OpenAPIResponse:
+    is_parameters = kind is INVALID_PARAMETER
+    example = {
+        "type": kind.type,
+        "title": kind.title,
+        "status": int(kind.status),
+        "detail": detail,
+        "code": kind.code,
+        "request_id": "5f0c3a1e9b7d4c2f8a6e0d1b3c5f7a9e",
+    }
+    if is_parameters:
+        name, _, reason = detail.partition(": ")
+        example["errors"] = [{"name": name, "reason": reason}]
+    headers: dict[str, OpenAPIHeader | Reference] = {REQUEST_ID: _REQUEST_ID_HEADER}
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = _RETRY_AFTER_HEADER
+    schema = Reference(f"#/components/schemas/{'ParameterProblem' if is_parameters else 'Problem'}")
+    content = OpenAPIMediaType(schema=schema, examples={"example": Example(value=example)})
+    return OpenAPIResponse(description=description, headers=headers, content={PROBLEM_MEDIA_TYPE: content})

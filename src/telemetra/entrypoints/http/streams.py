@@ -1,0 +1,72 @@
+"""The endpoints of streams: the list, and one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from telemetra.domain.ports import Ports
+from telemetra.domain.queries import MAX_STREAMS, ListStreams
+from telemetra.domain.streams import Stream
+from telemetra.entrypoints.http.answers import respond
+from telemetra.entrypoints.http.examples import STREAM
+from telemetra.entrypoints.http.operations import Documented, operation
+from telemetra.entrypoints.http.paging import OFFSET_PARAMETER, limit_parameter, offset_links
+from telemetra.entrypoints.http.parameters import read_parameters
+from telemetra.entrypoints.paths import decode_stream_id
+
+LIST_PARAMETERS: Final = (limit_parameter(most=MAX_STREAMS, default=ListStreams().limit), OFFSET_PARAMETER)
+
+
+@get(
+    "/",
+    operation_id="listStreams",
+    tags=["Streams"],
+    summary="List streams",
+    operation_class=operation(
+        Documented(
+            answer="The streams.",
+            query=LIST_PARAMETERS,
+            is_read=True,
+            is_paged=True,
+            example=[STREAM],
+            errors=(422, 500, 503),
+        )
+    ),
+)
+async def list_streams(
+    request: Request[Any, Any, Any], ports: NamedDependency[Ports]
+) -> Response[Sequence[Stream]]:
+    """
+    Return the streams, the most recently updated first.
+
+    A page past the end is empty. Streams that are updated while you page through may appear twice or move: for an
+    exact copy read all pages, then follow the streams live.
+    """
+    parameters = read_parameters(request.scope["query_string"], LIST_PARAMETERS)
+    query = ListStreams(**parameters.values)
+    answer = await ports.streams.list(query)
+    return respond(request, answer, offset_links(parameters, query, more=answer.more))
+
+
+@get(
+    "/{stream_id:str}",
+    operation_id="getStream",
+    tags=["Streams"],
+    summary="Get a stream",
+    operation_class=operation(
+        Documented(
+            answer="The stream.", of_stream=True, is_read=True, example=STREAM, errors=(404, 422, 500, 503)
+        )
+    ),
+)
+async def get_stream(
+    request: Request[Any, Any, Any], stream_id: FromPath[str], ports: NamedDependency[Ports]
+) -> Response[Stream]:
+    """Return one stream as its writers describe it."""
+    read_parameters(request.scope["query_string"], ())
+    return respond(request, await ports.streams.get(decode_stream_id(stream_id)))

@@ -1,0 +1,63 @@
+"""
+How a listener's conversation ends: with which code, and what the client is told.
+
+Advice to come back is spread over a window, so that those who were sent away together don't return together.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from telemetra.domain.errors import TelemetraError
+from telemetra.entrypoints.live.protocol import CloseCode, close_code
+
+_COME_BACK_WITHIN_MS: Final[dict[int, tuple[int, int]]] = {
+    CloseCode.RESTART: (100, 5_000),
+    CloseCode.TRY_AGAIN: (1_000, 10_000),
+    CloseCode.TOO_SLOW: (100, 1_000),
+}
+_jitter: Final = Random()  # noqa: S311  (spreads reconnects, guards nothing)
+
+
+class ListenerEnded(Exception):
+    """
+    The conversation is over.
+
+    With an `error` (its code, and a detail for people) the client gets that before the socket is closed. `gone`: the
+    other side, or the server under us, has closed it already and nothing can be sent.
+    """
+
+    def __init__(self, code: int, error: tuple[str, str] | None = None, *, gone: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.error = error
+        self.gone = gone
+
+    @classmethod
+    def because(cls, error: TelemetraError) -> ListenerEnded:
+        """Tell a domain error; what concerns the operator alone is told without details."""
+        code = close_code(error)
+        return internal_error() if code == CloseCode.INTERNAL else cls(code, (error.code, str(error)))
+
+    @property
+    def reason(self) -> str:
+        """Text for the close frame: when to come back, or the error's code."""
+        if window := _COME_BACK_WITHIN_MS.get(self.code):
+            return f"reconnect_after_ms={_jitter.randint(*window)}"
+        return self.error[0] if self.error else ""
+
+
+def internal_error() -> ListenerEnded:
+    """Return the ending for what nobody foresaw; the log has the details, the client gets none."""
+    return ListenerEnded(CloseCode.INTERNAL, ("internal_error", "Something went wrong on the server."))
+
+
+def server_restarts() -> ListenerEnded:
+    """Return the ending for a server that goes away."""
+    return ListenerEnded(CloseCode.RESTART, ("server_restarting", "The server goes away; come back shortly."))
+
+
+def no_room(detail: str) -> ListenerEnded:
+    """Return the ending for a listener too many."""
+    return ListenerEnded(CloseCode.TRY_AGAIN, ("too_many_listeners", detail))

@@ -1,0 +1,163 @@
+"""
+Logging: every line, ours and the libraries', goes through one renderer to standard error, at once.
+
+There is no queue and no background thread, so the last line before an exit is there. Standard output belongs to the
+commands.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor
+
+_CHATTY_LIBRARIES: Final = ("alembic", "httpcore", "httpx", "websockets")
+"""They tell each request, each frame or how they are set up, at INFO or DEBUG."""
+
+
+_processors: Final[list[Processor]] = []
+"""
+One list for the process, changed in place: loggers keep the list that they first saw, also when this is called again.
+"""
+
+
+def configure_logging(level: str = "INFO", log_format: Literal["auto", "json", "console"] = "auto") -> None:
+    """
+    Send all logs of this process to standard error, from `level` on.
+
+    `auto` is coloured text where standard error is a terminal, and JSON lines elsewhere. May be called again.
+    """
+    as_text = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    rendering = _console() if as_text else _json()
+    _processors[:] = [*_common(), *rendering]
+    structlog.configure(
+        processors=_processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=_StandardError,
+        cache_logger_on_first_use=True,
+    )
+    _route_standard_library(level, rendering)
+
+
+class _StandardError:
+    """
+    Writes finished lines, each with one call, so that lines of several processes don't mix.
+
+    A line that can't be written (the terminal is gone, the pipe closed) is dropped: a log must not fail a request.
+    """
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        # Looked up each time: tests and supervisors replace it.
+        stream = sys.stderr
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _common() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _json() -> list[Processor]:
+    return [structlog.processors.format_exc_info, _to_json]
+
+
+def _console() -> list[Processor]:
+    return [
+        _escape_controls,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=repr)
+
+
+def _to_json(_: Any, __: str, event: EventDict) -> str:
+    """Render one JSON object, the fields that everybody looks for first."""
+    line = {name: event.pop(name, None) for name in ("timestamp", "level", "event")}
+    line.update(event)
+    try:
+        return _encoder.encode(line).decode()
+    except (TypeError, ValueError, RecursionError):
+        # What the encoder can't take (lone surrogates, foreign keys) must not cost the line.
+        return _encoder.encode({name: ascii(value) for name, value in line.items()}).decode()
+
+
+def _escape_controls(_: Any, __: str, event: EventDict) -> EventDict:
+    """Make control characters visible: a value from outside must not move a terminal's cursor."""
+    for name, value in event.items():
+        if name != "exception" and isinstance(value, str) and not value.isprintable():
+            event[name] = ascii(value)
+    return event
+
+
+def _drop_coloured_double(_: Any, __: str, event: EventDict) -> EventDict:
+    """Drop the second copy of the text, with colours, that uvicorn puts on its records."""
+    event.pop("color_message", None)
+    return event
+
+
+def _route_standard_library(level: str, rendering: Sequence[Processor]) -> None:
+    """Give the libraries' records the same fields and the same renderer."""
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            *_common(),
+            structlog.stdlib.ExtraAdder(),
+            _drop_coloured_double,
+            structlog.stdlib.add_logger_name,
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+    )
+    handler = _StandardErrorHandler()
+    handler.setFormatter(formatter)
+    handler.addFilter(_is_not_a_servers_socket_line)
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if isinstance(old, _StandardErrorHandler):
+            root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _CHATTY_LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+
+
+def _is_not_a_servers_socket_line(record: logging.LogRecord) -> bool:
+    """Whether a record says more than that a WebSocket came: uvicorn tells each three times, with its query."""
+    return record.levelno > logging.INFO or not record.module.startswith(("websockets_", "wsproto_"))
+
+
+class _StandardErrorHandler(logging.Handler):
+    """Hands the libraries' lines to the same writer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._out = _StandardError()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001  (a library's bad format string must not fail who logs it)
+            self.handleError(record)
+        else:
+            self._out.msg(line)

@@ -1,0 +1,166 @@
+"""The application over a database in memory, spoken to in process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from telemetra.adapters.memory import MemoryDatabase, MemoryProbe, MemoryWriter, memory_ports
+from telemetra.domain.moments import Moment, MomentType
+from telemetra.domain.ports import Ports
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import WindowSummary
+from telemetra.entrypoints.app import create_app
+from telemetra.settings import Settings
+
+PATIENCE_SECONDS = 10.0
+START = datetime(2026, 5, 1, 18, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running application, its database, and a client."""
+
+    app: Any
+    client: httpx.AsyncClient
+    database: MemoryDatabase
+    redis: MemoryProbe
+
+    async def write(
+        self, stream_id: str, *, windows: int = 0, moments: int = 0, title: str = "A stream"
+    ) -> None:
+        """Store a stream with so many windows, one a minute, and so many moments of changing type."""
+        await MemoryWriter(self.database).write(
+            Stream(stream_id=stream_id, title=title, created_at=START, updated_at=START),
+            [window(stream_id, minute) for minute in range(windows)],
+            [moment(stream_id, minute) for minute in range(moments)],
+        )
+
+    async def get(self, url: str, **headers: str) -> httpx.Response:
+        """Ask; header names are written with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.get(url, headers=named)
+
+    async def raw(
+        self,
+        raw_path: bytes,
+        *,
+        path: str | None = None,
+        query: bytes = b"",
+        method: str = "GET",
+        headers: list[tuple[bytes, bytes]] | None = None,
+    ) -> RawAnswer:
+        """Ask with a path that no client library would send."""
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": raw_path.decode("latin-1") if path is None else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": [(b"host", b"test"), *(headers or [])],
+            "server": ("test", 80),
+            "client": ("127.0.0.1", 1),
+        }
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.app(scope, receive, send)
+        return RawAnswer(
+            status=sent[0]["status"],
+            headers=httpx.Headers(sent[0]["headers"]),
+            body=b"".join(message.get("body", b"") for message in sent[1:]),
+        )
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """What came back."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+def window(stream_id: str, minute: int) -> WindowSummary:
+    start = START + timedelta(minutes=minute)
+    return WindowSummary(
+        stream_id=stream_id,
+        window_start=start,
+        window_end=start + timedelta(minutes=1),
+        chat_count=minute,
+        unique_chatters=minute,
+        top_emotes=["Kappa"],
+        avg_sentiment=0.25,
+        chat_rate=minute / 60,
+        avg_viewers=100.0,
+        z_score=None,
+        is_anomaly=False,
+    )
+
+
+def moment(stream_id: str, minute: int) -> Moment:
+    return Moment(
+        moment_id=f"{stream_id}-{minute}",
+        stream_id=stream_id,
+        timestamp=START + timedelta(minutes=minute),
+        moment_type=list(MomentType)[minute % len(MomentType)],
+        description="Something happened.",
+        metric_name="chat_count",
+        metric_value=10.0,
+        threshold=5.0,
+        z_score=4.0,
+        metadata={"baseline_windows": 30},
+    )
+
+
+@asynccontextmanager
+async def running(*, replaced: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Service]:
+    """Run the application; `replaced` ports stand in for those of the database in memory."""
+    database, redis = MemoryDatabase(), MemoryProbe()
+
+    @asynccontextmanager
+    async def open_ports() -> AsyncIterator[Ports]:
+        yield replace(memory_ports(database, redis=redis), **(replaced or {}))
+
+    app = create_app(open_ports, Settings(**settings))
+    async with (
+        _lifespan(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://test", timeout=PATIENCE_SECONDS
+        ) as client,
+    ):
+        yield Service(app, client, database, redis)
+
+
+@asynccontextmanager
+async def _lifespan(app: Any) -> AsyncIterator[None]:
+    """Start and stop the application as a server does."""
+    to_app: asyncio.Queue[Any] = asyncio.Queue()
+    from_app: asyncio.Queue[Any] = asyncio.Queue()
+    task = asyncio.create_task(app({"type": "lifespan", "asgi": {}, "state": {}}, to_app.get, from_app.put))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await to_app.put({"type": "lifespan.startup"})
+        assert (await from_app.get())["type"] == "lifespan.startup.complete"
+    try:
+        yield
+    finally:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await to_app.put({"type": "lifespan.shutdown"})
+            assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
+            await task

@@ -1,0 +1,74 @@
+"""The pages, and that nothing on them comes from anywhere but this service."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import pytest
+
+from tests.api.http_service import Service, running
+
+
+class References(HTMLParser):
+    """Collects what a page refers to, and its inline scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.inline_scripts = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.found += [given[name] or "" for name in ("src", "href", "data-document") if name in given]
+        self.inline_scripts += tag == "script" and "src" not in given
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc", "/docs/", "/redoc/"])
+async def test_a_page_refers_to_this_service_only_and_to_what_is_there(service: Service, page: str) -> None:
+    answer = await service.get(page)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    references = References(answer.text)
+    assert len(references.found) >= 4
+    assert references.inline_scripts == 0
+    for reference in references.found:
+        assert not re.match(r"[a-z]+:|/", reference)
+        assert (await service.get(urljoin(f"http://test{page}", reference))).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_a_page_s_policy_forbids_other_hosts(service: Service, page: str) -> None:
+    policy = (await service.get(page)).headers["content-security-policy"]
+    directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
+    assert directives["default-src"] == "'none'"
+    allowed = {source for sources in directives.values() for source in sources.split()}
+    assert allowed == {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}
+    assert "'unsafe-inline'" not in directives["script-src"]
+
+
+async def test_the_validator_of_the_internet_is_not_asked(service: Service) -> None:
+    assert "validatorUrl: null" in (await service.get("/assets/swagger.js")).text
+
+
+async def test_assets_may_be_kept(service: Service) -> None:
+    answer = await service.get("/assets/swagger-ui-bundle.js")
+    assert answer.headers["cache-control"] == "public, max-age=86400"
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_title_is_the_operator_s_and_escaped() -> None:
+    async with running(api_title="Stats & <b>more</b>") as service:
+        assert "<title>Stats &amp; &lt;b&gt;more&lt;/b&gt;</title>" in (await service.get("/docs")).text
+        assert (await service.get("/openapi.json")).json()["info"]["title"] == "Stats & <b>more</b>"
+        assert (await service.get("/")).json()["name"] == "Stats & <b>more</b>"
+
+
+async def test_the_index_links_to_what_is_there(service: Service) -> None:
+    index = (await service.get("/")).json()
+    assert index["version"]
+    for name, link in index["links"].items():
+        expected = 426 if name == "live" else 200
+        assert (await service.get(link.replace("{stream_id}", "lofi"))).status_code == expected

@@ -1,0 +1,134 @@
+"""The OpenAPI document: what was promised stays, nothing is left unsaid, and no type in it lies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from telemetra.entrypoints.app import openapi_document
+from telemetra.entrypoints.http import examples
+from telemetra.entrypoints.live.protocol import PongMessage, SnapshotMessage
+from telemetra.settings import Settings
+
+_SNAPSHOT = Path(__file__).with_name("openapi.json")
+_DOCUMENT: dict[str, Any] = json.loads(openapi_document(Settings()))
+_SCHEMAS: dict[str, Any] = _DOCUMENT["components"]["schemas"]
+_OPERATIONS = {path: item["get"] for path, item in _DOCUMENT["paths"].items()}
+
+
+def test_the_document_is_the_one_that_was_agreed_on() -> None:
+    """Renew it with `telemetra openapi > tests/architecture/openapi.json`, and look at the difference."""
+    assert json.loads(_SNAPSHOT.read_text()) == _DOCUMENT
+
+
+def test_every_reference_leads_somewhere() -> None:
+    text = json.dumps(_DOCUMENT)
+    assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= set(_SCHEMAS)
+
+
+@pytest.mark.parametrize("path", _OPERATIONS)
+def test_an_operation_is_told_in_full(path: str) -> None:
+    operation = _OPERATIONS[path]
+    assert re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", operation["operationId"])
+    assert len(operation["tags"]) == 1
+    assert operation["tags"][0] in {tag["name"] for tag in _DOCUMENT["tags"]}
+    assert operation["summary"]
+    assert len(operation["description"]) > 20
+    for parameter in operation.get("parameters", ()):
+        assert parameter["description"]
+        assert (
+            "example" in parameter
+            or "examples" in parameter["schema"]
+            or "enum" in parameter["schema"]
+            or (parameter["name"] == "If-None-Match")
+        )
+    for response in operation["responses"].values():
+        assert "X-Request-ID" in response["headers"]
+        for content in response.get("content", {}).values():
+            assert content["schema"]
+            assert content["examples"]
+
+
+@pytest.mark.parametrize("path", [path for path in _OPERATIONS if path.startswith("/api/v1/streams")])
+def test_a_read_declares_what_may_go_wrong(path: str) -> None:
+    responses = _OPERATIONS[path]["responses"]
+    expected = {"200", "304", "422", "500", "503"} | ({"404"} if "{" in path else set())
+    assert set(responses) == expected
+    for status in expected - {"200", "304"}:
+        assert set(responses[status]["content"]) == {"application/problem+json"}
+    assert "Retry-After" in responses["503"]["headers"]
+    assert {"ETag", "Telemetra-Position", "Cache-Control"} <= set(responses["200"]["headers"])
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    for operation in _OPERATIONS.values():
+        for response in operation["responses"].values():
+            for content in response.get("content", {}).values():
+                for example in content["examples"].values():
+                    assert list(_mismatches(example["value"], content["schema"])) == []
+
+
+def test_live_messages_are_among_the_components() -> None:
+    union = _SCHEMAS["LiveMessage"]
+    kinds = {"connected", "snapshot", "metrics", "moment", "stream", "removed", "heartbeat", "pong", "error"}
+    assert set(union["discriminator"]["mapping"]) == kinds
+    assert len(union["anyOf"]) == len(kinds)
+    now = examples.STREAM.created_at
+    messages = [
+        SnapshotMessage(
+            stream_id="demo",
+            timestamp=now,
+            stream=None,
+            metrics=[examples.WINDOW],
+            moments=[examples.MOMENT],
+            position="x",
+        ),
+        PongMessage(stream_id="demo", timestamp=now),
+    ]
+    for message in messages:
+        reference = {"$ref": f"#/components/schemas/{type(message).__name__}"}
+        assert list(_mismatches(msgspec.to_builtins(message), reference)) == []
+
+
+def test_instants_say_so() -> None:
+    for schema in _SCHEMAS.values():
+        for name, field in schema.get("properties", {}).items():
+            if name == "timestamp" or name.endswith(("_at", "_start", "_end")):
+                assert field["format"] == "date-time"
+
+
+_KINDS: dict[str, Any] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+
+
+def _mismatches(value: Any, schema: dict[str, Any]) -> Iterator[str]:
+    """Compare a value with a schema: kinds, fields that are missing, and fields that are not told."""
+    if "$ref" in schema:
+        schema = _SCHEMAS[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        if all(list(_mismatches(value, choice)) for choice in schema["anyOf"]):
+            yield f"{value!r} is none of the choices"
+    elif not isinstance(value, _KINDS[schema["type"]]):
+        yield f"{value!r} is no {schema['type']}"
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{value!r} is not among {schema['enum']}"
+    elif isinstance(value, list):
+        for item in value:
+            yield from _mismatches(item, schema["items"])
+    elif "properties" in schema:
+        yield from (f"{name} is missing" for name in schema["required"] if name not in value)
+        for name, inner in value.items():
+            yield from _mismatches(inner, schema["properties"][name])

@@ -1,0 +1,295 @@
+"""The service as a user starts it: one process tree, real engines, real clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import websockets
+
+from telemetra.adapters.embedded import PostgresEndpoint, find_running
+from telemetra.adapters.postgres import PostgresAddress
+from tests.databases import connected, fresh_database, to_address
+from tests.e2e.service import Service, all_gone, run_telemetra, serving
+
+OK = {"status": "ok", "database": "ok", "redis": "ok"}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """One service with the demo stream, for tests that harm nothing."""
+    async with serving(tmp_path_factory.mktemp("shared") / "data", "--demo") as running:
+        yield running
+
+
+def embedded_database(data_dir: Path) -> PostgresAddress:
+    endpoints = find_running(data_dir)
+    assert endpoints is not None
+    assert endpoints.postgres is not None
+    return to_address(endpoints.postgres)
+
+
+async def receive(listener: websockets.ClientConnection, *types: str) -> dict[str, Any]:
+    """Return the next message of one of these types."""
+    async with asyncio.timeout(20):
+        while True:
+            message: dict[str, Any] = json.loads(await listener.recv())
+            if message["type"] in types:
+                return message
+
+
+async def test_a_first_start_answers_everything(service: Service) -> None:
+    assert (await service.get("/api/v1/health")).json() == OK
+    for path in (
+        *("/", "/health", "/docs", "/redoc", "/openapi.json", "/api/v1/streams", "/api/v1/streams/demo"),
+        *("/api/v1/streams/demo/metrics", "/api/v1/streams/demo/moments"),
+    ):
+        assert (await service.get(path)).status_code == 200, path
+
+
+async def test_the_demo_stream_has_an_hour_of_history_and_grows(service: Service) -> None:
+    async with websockets.connect(f"{service.live_url}/demo") as listener:
+        snapshot = await receive(listener, "snapshot")
+        assert len(snapshot["metrics"]) == 60
+        window = (await receive(listener, "metrics"))["data"]
+    newest = (await service.get("/api/v1/streams/demo/metrics?limit=1000")).json()
+    assert len(newest) >= 700
+    assert window["window_start"] > snapshot["metrics"][0]["window_start"]
+    assert window["id"] in {stored["id"] for stored in newest}
+
+
+async def test_every_request_leaves_one_json_line(service: Service) -> None:
+    answer = await service.get("/api/v1/streams/nobody")
+    assert answer.status_code == 404
+    line = await service.logged(path="/api/v1/streams/nobody")
+    assert (line["method"], line["status"], line["request_id"]) == (
+        "GET",
+        404,
+        answer.headers["X-Request-ID"],
+    )
+
+
+async def test_rows_of_a_stranger_appear_in_rest_and_on_the_socket(data_dir: Path) -> None:
+    async with serving(data_dir) as service, connected(embedded_database(data_dir)) as stranger:
+        await stranger.execute("insert into streams (stream_id, title) values ('s', 'First')")
+        async with websockets.connect(f"{service.live_url}/s") as listener:
+            assert (await receive(listener, "snapshot"))["stream"]["title"] == "First"
+            await stranger.execute(
+                "insert into chat_summary_minute (stream_id, window_start, window_end, chat_count) "
+                "values ('s', '2026-01-01 00:00', '2026-01-01 00:01', 5)"
+            )
+            assert (await receive(listener, "metrics"))["data"]["chat_count"] == 5
+            await stranger.execute("update streams set title = 'Second'")
+            assert (await receive(listener, "stream"))["data"]["title"] == "Second"
+            await stranger.execute(
+                "insert into moments (stream_id, timestamp, moment_type) values ('s', '2026-01-01', 'chat_spike')"
+            )
+            moment = (await receive(listener, "moment"))["data"]
+            await stranger.execute("delete from moments")
+            await receive(listener, "removed")
+        assert (await service.get("/api/v1/streams/s")).json()["title"] == "Second"
+        (window,) = (await service.get("/api/v1/streams/s/metrics")).json()
+        assert window["chat_count"] == 5
+        assert moment["moment_id"]
+        assert (await service.get("/api/v1/streams/s/moments")).json() == []
+
+
+async def test_the_way_into_the_embedded_database_is_told_while_it_runs(data_dir: Path) -> None:
+    async with serving(data_dir):
+        code, out, _ = await run_telemetra(data_dir, "database-url")
+        assert code == 0
+        connection = await asyncpg.connect(out.strip())
+        assert await connection.fetchval("select count(*) from streams") == 0
+        await connection.close()
+    code, _, error = await run_telemetra(data_dir, "database-url")
+    assert code == 1
+    assert "telemetra serve" in error
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+async def test_an_end_is_clean_and_leaves_nothing_running(data_dir: Path, signal_number: int) -> None:
+    async with serving(data_dir, "--demo") as service:
+        family = service.family()
+        assert len(family) > 2
+        assert await service.end(signal_number) == 0
+        await all_gone(family)
+
+
+async def test_a_second_start_has_the_rows_of_the_first(data_dir: Path) -> None:
+    async with serving(data_dir, "--demo") as service:
+        first = (await service.get("/api/v1/streams/demo/metrics?limit=1000")).json()
+        await service.end(signal.SIGKILL)
+    async with serving(data_dir) as service:
+        again = (await service.get("/api/v1/streams/demo/metrics?limit=1000")).json()
+    assert len(first) >= 700
+    assert [window for window in again if window["id"] <= first[0]["id"]] == first
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_killed_service_leaves_no_orphan(data_dir: Path, workers: str) -> None:
+    async with serving(data_dir, "--workers", workers) as service:
+        family = service.family()
+        await service.end(signal.SIGKILL)
+        await all_gone(family)
+
+
+async def test_a_second_service_on_the_same_data_is_refused_with_the_pid(data_dir: Path) -> None:
+    async with serving(data_dir) as service:
+        code, _, error = await run_telemetra(data_dir, "serve", "--port", "0")
+        assert code == 1
+        assert str(service.process.pid) in error
+        assert (await service.get("/api/v1/health")).json() == OK
+
+
+async def test_several_workers_serve_and_deliver(data_dir: Path) -> None:
+    async with serving(data_dir, "--workers", "2", "--demo") as service:
+        assert (await service.get("/api/v1/health")).json() == OK
+        async with asyncio.TaskGroup() as group:
+            for _ in range(6):
+                group.create_task(one_window(service))
+
+
+async def one_window(service: Service) -> None:
+    async with websockets.connect(f"{service.live_url}/demo") as listener:
+        await receive(listener, "metrics")
+
+
+async def test_a_port_that_is_taken_is_named(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, error = await run_telemetra(data_dir, "serve", PORT=port)
+    assert code == 1
+    assert port in error
+    assert "Traceback" not in error
+
+
+async def test_all_bad_settings_are_named_at_once(data_dir: Path) -> None:
+    code, _, error = await run_telemetra(
+        data_dir, "serve", PORT="loud", LIVE_INTERVAL="never", REDIS_URL="http://:hidden-secret@x"
+    )
+    assert code == 1
+    assert all(name in error for name in ("PORT", "LIVE_INTERVAL", "REDIS_URL"))
+    assert "hidden-secret" not in error
+    assert "Traceback" not in error
+
+
+def external(address: PostgresAddress, redis_url: str) -> dict[str, str]:
+    return {
+        "POSTGRES_HOST": address.host,
+        "POSTGRES_PORT": str(address.port),
+        "POSTGRES_USER": address.user,
+        "POSTGRES_PASSWORD": address.password,
+        "POSTGRES_DB": address.database,
+        "POSTGRES_SSL": "disable",
+        "REDIS_URL": redis_url,
+    }
+
+
+async def test_a_database_of_ones_own_is_migrated_by_command_and_then_served(
+    data_dir: Path, postgres: PostgresEndpoint, redis_url: str
+) -> None:
+    async with fresh_database(postgres) as address:
+        settings = external(address, redis_url)
+        code, _, error = await run_telemetra(data_dir, "serve", "--port", "0", **settings)
+        assert code == 1
+        assert "telemetra migrate" in error
+        code, out, _ = await run_telemetra(data_dir, "migrate", **settings)
+        assert code == 0, out
+        async with serving(data_dir, **settings) as service:
+            assert (await service.get("/api/v1/health")).json() == OK
+            assert not data_dir.exists()
+
+
+async def test_reads_go_on_without_redis(data_dir: Path, database: PostgresAddress) -> None:
+    settings = external(database, "redis://127.0.0.1:1")
+    async with serving(data_dir, **settings) as service:
+        health = await service.get("/api/v1/health")
+        assert health.status_code == 200
+        assert health.json() == {"status": "degraded", "database": "ok", "redis": "unavailable"}
+        assert (await service.get("/api/v1/streams")).json() == []
+
+
+async def test_a_wrong_password_is_one_line_without_it(
+    data_dir: Path, database: PostgresAddress, redis_url: str
+) -> None:
+    settings = {**external(database, redis_url), "POSTGRES_PASSWORD": "wrong-secret"}
+    code, out, error = await run_telemetra(data_dir, "serve", "--port", "0", **settings)
+    assert code == 1
+    assert "password authentication failed" in error
+    assert "wrong-secret" not in out + error
+    assert "Traceback" not in error
+
+
+async def when_up(service: Service) -> httpx.Response:
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(httpx.TransportError):
+                return await service.get("/api/v1/health")
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
+async def test_a_server_of_ones_own_serves_the_same_application(
+    data_dir: Path, arguments: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = (
+        *(sys.executable, "-c", _UVICORN),
+        *("telemetra.asgi:app", "--port", port, "--log-level", "error", *arguments),
+    )
+    async with serving(data_dir, command=command) as service:
+        answer = await when_up(service)
+        assert answer.json() == OK
+        family = service.family()
+        await service.end()
+        await all_gone(family)
+
+
+async def test_workers_outlive_the_one_that_ran_the_engines(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    uvicorn = (sys.executable, "-c", _UVICORN, "telemetra.asgi:app", "--port", port, "--workers", "2")
+    async with serving(data_dir, command=uvicorn) as service:
+        await when_up(service)
+        endpoints = find_running(data_dir)
+        assert endpoints is not None
+        assert endpoints.owner_pid in {process.pid for process in service.family()}
+        os.kill(endpoints.owner_pid, signal.SIGKILL)
+        healthy = 0
+        async with asyncio.timeout(60):
+            # Each connection may go to either worker: many in a row speak for both.
+            while healthy < 20:
+                with suppress(httpx.TransportError):
+                    healthy = healthy + 1 if (await service.get("/api/v1/health")).json() == OK else 0
+
+
+_UVICORN = """
+import sys
+print("http://127.0.0.1:" + sys.argv[sys.argv.index("--port") + 1], flush=True)
+from uvicorn.main import main
+main()
+"""
+
+
+def test_openapi_needs_no_database(tmp_path: Path) -> None:
+    code, out, _ = asyncio.run(run_telemetra(tmp_path / "data", "openapi"))
+    assert code == 0
+    assert json.loads(out)["openapi"].startswith("3.1")
+    assert not (tmp_path / "data").exists()

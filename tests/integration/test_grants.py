@@ -1,0 +1,100 @@
+"""The grants in the README are enough, and no more than that: for who serves, and for who writes."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from telemetra.adapters.postgres import (
+    PostgresAddress,
+    change_statements,
+    open_postgres,
+    require_newest_schema,
+)
+from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.queries import ListStreams, ReadMetrics, ReadMoments
+from tests.databases import connected
+
+README = Path(__file__).parents[2] / "README.md"
+SERVICE, WRITER = "telemetra_service", "telemetra_writer"
+
+
+def readme_grants() -> str:
+    (found,) = re.findall(r"```sql\n(-- grants: .*?)```", README.read_text(), re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture
+async def granted(database: PostgresAddress) -> AsyncIterator[PostgresAddress]:
+    """A database with the README's two roles."""
+    async with connected(database) as owner:
+        await owner.execute(readme_grants())
+        try:
+            yield database
+        finally:
+            for role in (SERVICE, WRITER):
+                await owner.execute(f"drop owned by {role}; drop role {role}")
+
+
+async def test_the_service_needs_no_more_than_the_readme_grants(granted: PostgresAddress) -> None:
+    service = dataclasses.replace(granted, user=SERVICE, password="choose-one")
+    await require_newest_schema(service)
+    async with connected(granted) as owner:
+        await owner.execute("insert into streams (stream_id) values ('s')")
+    async with open_postgres(service, live_interval_seconds=0.01) as ports, asyncio.timeout(20):
+        assert (await ports.streams.list(ListStreams())).value
+        assert not (await ports.metrics.list(ReadMetrics(stream_id="s"))).value
+        assert not (await ports.moments.list(ReadMoments(stream_id="s"))).value
+        snapshot = await ports.feed.snapshot("s", windows=60, moments=20)
+        assert not (await ports.feed.since("s", snapshot.position, limit=10)).changes
+        await anext(ports.feed.steps())
+    async with connected(service) as connection:
+        await connection.fetchval(change_statements.TRIM_REMOVALS, timedelta(days=7), 10)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("insert into streams (stream_id) values ('t')")
+
+
+async def test_a_writer_needs_no_more_than_the_readme_grants(granted: PostgresAddress) -> None:
+    async with connected(granted, user=WRITER, password="choose-another") as writer:
+        await writer.execute("insert into streams (stream_id) values ('s')")
+        await writer.execute("""
+            insert into chat_summary_minute (stream_id, window_start, window_end)
+            values ('s', '2026-01-01 00:00', '2026-01-01 00:01')
+            on conflict (stream_id, window_start, window_end) do update set chat_count = excluded.chat_count
+        """)
+        await writer.execute(
+            "insert into moments (stream_id, timestamp, moment_type) values ('s', '2026-01-01', 'chat_spike')"
+        )
+        await writer.execute("update chat_summary_minute set window_end = '2026-01-01 00:02'")
+        await writer.execute("delete from moments; delete from chat_summary_minute; delete from streams")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await writer.execute("delete from removals")
+    async with connected(granted) as owner:
+        assert await owner.fetchval("select count(*) from removals") == 4
+
+
+async def test_a_stranger_can_forge_no_removals(granted: PostgresAddress) -> None:
+    async with connected(granted) as owner:
+        await owner.execute("create schema strangers; grant usage, create on schema strangers to public")
+    async with connected(granted, user=WRITER, password="choose-another") as stranger:
+        await stranger.execute("create table strangers.own (stream_id text)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await stranger.execute(
+                "create trigger forged after delete on strangers.own "
+                "for each row execute function public.telemetra_remove_streams()"
+            )
+
+
+async def test_a_role_without_grants_is_told_so_at_the_start(granted: PostgresAddress) -> None:
+    async with connected(granted) as owner:
+        await owner.execute(f"revoke select on telemetra_schema from {SERVICE}")
+    service = dataclasses.replace(granted, user=SERVICE, password="choose-one")
+    with pytest.raises(DatabaseUnavailable, match="permission denied for table telemetra_schema"):
+        await require_newest_schema(service)

@@ -1,0 +1,174 @@
+"""PostgreSQL killed, stopped, full, refusing: what the readers and the feed make of it, and how soon they are back."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from telemetra.adapters.postgres import PostgresAddress, PostgresPorts, open_postgres
+from telemetra.adapters.postgres.connections import open_pool
+from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.queries import ListStreams
+from tests.databases import connected, fresh_database, make_template
+from tests.engines import run_test_engines
+
+
+@pytest.fixture(scope="module")
+async def own_database() -> AsyncIterator[PostgresAddress]:
+    """A database in a server that no other test uses, so that it may be harmed."""
+    async with run_test_engines(redis=False) as endpoints:
+        assert endpoints.postgres is not None
+        template = await make_template(endpoints.postgres)
+        async with fresh_database(endpoints.postgres, template=template) as address:
+            yield address
+
+
+@pytest.fixture
+async def ports(own_database: PostgresAddress) -> AsyncIterator[PostgresPorts]:
+    async with open_postgres(own_database, live_interval_seconds=0.01) as opened:
+        yield opened
+
+
+async def server_process(address: PostgresAddress) -> psutil.Process:
+    """Return the server's first process, and make sure that it descends from this one."""
+    async with connected(address) as connection:
+        pid = int((await connection.fetchval("select pg_read_file('postmaster.pid')")).split()[0])
+    process = psutil.Process(pid)
+    assert os.getpid() in [parent.pid for parent in process.parents()]
+    return process
+
+
+@contextmanager
+def stopped(server: psutil.Process) -> Iterator[None]:
+    """
+    Stop the server with all its children.
+
+    The server is stopped first and goes on last: in between it starts no child, and takes no ended one off the table of
+    processes.
+    """
+    server.send_signal(signal.SIGSTOP)
+    children = server.children(recursive=True)
+    try:
+        for child in children:
+            child.send_signal(signal.SIGSTOP)
+        yield
+    finally:
+        for process in (*children, server):
+            process.send_signal(signal.SIGCONT)
+
+
+async def seconds_to_refuse(work: Awaitable[object]) -> float:
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        await asyncio.wait_for(work, 20)
+    return time.monotonic() - began
+
+
+async def until_it_answers(ports: PostgresPorts, *, within_seconds: float) -> None:
+    async with asyncio.timeout(within_seconds):
+        while True:
+            try:
+                await ports.streams.list(ListStreams())
+            except DatabaseUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def test_reads_of_a_stopped_server_are_refused_within_three_seconds(
+    ports: PostgresPorts, own_database: PostgresAddress
+) -> None:
+    await ports.streams.list(ListStreams())
+    with stopped(await server_process(own_database)):
+        for _ in range(2):
+            # More readers than connections: some wait for the answer, some for a connection.
+            waits = await asyncio.gather(
+                *(seconds_to_refuse(ports.streams.list(ListStreams())) for _ in range(15))
+            )
+            assert max(waits) < 3
+    await until_it_answers(ports, within_seconds=5)
+
+
+async def test_reads_go_on_when_a_killed_server_is_back(
+    ports: PostgresPorts, own_database: PostgresAddress
+) -> None:
+    steps = ports.feed.steps()
+    first = await asyncio.wait_for(anext(steps), 10)
+    (await server_process(own_database)).kill()
+    await until_it_answers(ports, within_seconds=15)
+    async with connected(own_database) as connection:
+        await connection.execute("insert into streams (stream_id) values ('after the crash')")
+    async with asyncio.timeout(15):
+        step = await anext(steps)
+    assert step.before == first.after
+    assert list(step.changes) == ["after the crash"]
+
+
+async def test_connections_that_were_ended_cost_no_request(
+    ports: PostgresPorts, own_database: PostgresAddress
+) -> None:
+    """Many rounds: what the driver says of such a connection depends on how much of its end has arrived."""
+    async with connected(own_database) as connection:
+        for _ in range(40):
+            await asyncio.gather(*(ports.streams.list(ListStreams()) for _ in range(10)))
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where application_name = 'telemetra' and pid <> pg_backend_pid()"
+            )
+            answers = await asyncio.gather(*(ports.streams.list(ListStreams()) for _ in range(10)))
+            assert len(answers) == 10
+
+
+async def test_a_full_pool_is_told_within_the_acquire_bound(own_database: PostgresAddress) -> None:
+    address = dataclasses.replace(own_database, pool_size=1, acquire_timeout_seconds=0.3)
+    taken, done = asyncio.Event(), asyncio.Event()
+
+    async def hold(_connection: object) -> None:
+        taken.set()
+        await done.wait()
+
+    async with open_pool(address) as pool:
+        holder = asyncio.ensure_future(pool.run(hold))
+        await asyncio.wait_for(taken.wait(), 10)
+        assert await seconds_to_refuse(pool.fetch("select 1")) < 1
+        done.set()
+        await holder
+        assert await pool.fetch("select 1")
+
+
+async def test_a_wrong_password_is_one_line_without_the_password(own_database: PostgresAddress) -> None:
+    wrong = dataclasses.replace(own_database, password="not-the-password")
+    with pytest.raises(DatabaseUnavailable, match="password authentication failed") as caught:
+        await enter(wrong)
+    assert "not-the-password" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_missing_database_is_named(own_database: PostgresAddress) -> None:
+    with pytest.raises(DatabaseUnavailable, match='"nowhere" does not exist'):
+        await enter(dataclasses.replace(own_database, database="nowhere"))
+
+
+async def test_a_port_where_nobody_listens_is_told_at_once(own_database: PostgresAddress) -> None:
+    with pytest.raises(DatabaseUnavailable, match="can't be reached"):
+        await enter(dataclasses.replace(own_database, port=1))
+
+
+async def test_a_server_that_never_answers_is_given_up_in_time(own_database: PostgresAddress) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = dataclasses.replace(own_database, port=silent.getsockname()[1], connect_timeout_seconds=0.5)
+        assert await seconds_to_refuse(enter(address)) < 3
+
+
+async def enter(address: PostgresAddress) -> None:
+    async with open_postgres(address, live_interval_seconds=1):
+        pytest.fail("it opened")

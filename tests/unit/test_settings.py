@@ -1,0 +1,110 @@
+"""Settings: what is read from where, what is refused, and that no secret is told."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from telemetra.settings import Settings, SettingsInvalid, load_settings, to_environ
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+def problems_of(**environ: str) -> list[str]:
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(environ, env_file=None)
+    return caught.value.problems
+
+
+def test_without_any_the_defaults_hold() -> None:
+    settings = load_settings({}, env_file=None)
+    assert settings == Settings()
+    assert settings.embedded_postgres
+    assert settings.embedded_redis
+
+
+def test_the_command_line_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PORT=1\nHOST=from-file\nAPI_TITLE='From the file'\n")
+    settings = load_settings({"PORT": "2", "HOST": "from-environment"}, env_file=file, port=3, host=None)
+    assert (settings.port, settings.host, settings.api_title) == (3, "from-environment", "From the file")
+
+
+def test_an_empty_value_means_unset() -> None:
+    assert load_settings({"POSTGRES_HOST": "", "PORT": "", "REDIS_URL": ""}, env_file=None) == Settings()
+
+
+def test_origins_are_a_list_without_trailing_slashes() -> None:
+    settings = load_settings({"CORS_ORIGINS": "https://a.example/, http://localhost:5173"}, env_file=None)
+    assert settings.cors_origins == ("https://a.example", "http://localhost:5173")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://host", "redis://:p%40ss@host:6380/1", "rediss://user:secret@host:6380", "redis://[::1]:6379/0"],
+)
+def test_a_redis_url_may_have_a_password_and_tls(url: str) -> None:
+    assert load_settings({"REDIS_URL": url}, env_file=None).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("PORT", "-1"),
+        ("PORT", "eighty"),
+        ("DEBUG", "perhaps"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/path"),
+        ("CORS_ORIGINS", "*,https://example.org"),
+        ("REDIS_URL", "http://host"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://host:port"),
+        ("POSTGRES_POOL_SIZE", "0"),
+        ("POSTGRES_SSL", "maybe"),
+        ("LIVE_INTERVAL", "0"),
+        ("CACHE_TTL_METRICS", "1.5"),
+    ],
+)
+def test_what_cannot_be_used_is_named(name: str, value: str) -> None:
+    (problem,) = problems_of(**{name: value})
+    assert problem.startswith(f"{name}: ")
+
+
+def test_all_that_is_wrong_is_told_at_once_and_no_secret_is() -> None:
+    told = problems_of(PORT="x", LOG_LEVEL="loud", REDIS_URL="http://:hidden-secret@host")
+    assert [problem.split(":")[0] for problem in told] == ["PORT", "LOG_LEVEL", "REDIS_URL"]
+    assert "hidden-secret" not in "".join(told)
+
+
+def test_secrets_are_not_in_what_a_log_would_show() -> None:
+    settings = Settings(postgres_password="hidden-secret", redis_url="redis://:hidden-secret@host")
+    assert "hidden-secret" not in repr(settings)
+
+
+def test_another_process_loads_the_same_settings_from_its_environment() -> None:
+    settings = Settings(
+        host="::1",
+        debug=True,
+        cors_origins=("https://a.example", "https://b.example"),
+        telemetra_data_dir=Path("/somewhere"),
+        postgres_host="db",
+        postgres_password="p",
+        redis_url="redis://:p@host",
+        live_interval=0.5,
+    )
+    assert load_settings(to_environ(settings), env_file=None) == settings
+
+
+def test_the_example_documents_every_setting_and_its_default() -> None:
+    names = {field.name.upper() for field in dataclasses.fields(Settings)}
+    assert set(re.findall(r"^([A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE)) == names
+    defaults = dataclasses.replace(
+        Settings(), telemetra_data_dir=load_settings({}, env_file=None).telemetra_data_dir
+    )
+    assert load_settings({}, env_file=EXAMPLE) == defaults
