@@ -60,7 +60,7 @@ wheel: .venv/.installed-dev ## Build the wheel into dist/
 	$(BIN)/hatchling build -t wheel
 
 check-wheel: wheel ## Install the wheel into an empty environment, and look whether it is whole
-	rm -rf dist/check && python3 -m venv dist/check
+	rm -rf dist/check && $(PYTHON) -m venv dist/check
 	dist/check/bin/pip install --quiet --no-deps --require-hashes --disable-pip-version-check -r requirements/run.lock
 	dist/check/bin/pip install --quiet --no-deps --disable-pip-version-check dist/*.whl
 	cd dist && check/bin/python ../tests/wheel.py
@@ -71,7 +71,9 @@ clean: ## Remove what the targets made, but not the embedded data
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@# Debian's Python leaves half an environment behind where its venv package is missing.
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "Python's venv does not work here; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 .venv/.installed: .venv/bin/python requirements/run.lock pyproject.toml hatch_build.py
 	@echo "Installing (once, half a minute) ..."

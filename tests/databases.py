@@ -18,6 +18,10 @@ _numbers = itertools.count(1)
 TEMPLATE = "telemetra_template"
 
 
+PATIENCE_SECONDS = 30.0
+"""How long a wait of an adapter may take: a test of its bounds sets its own."""
+
+
 def to_address(endpoint: PostgresEndpoint, database: str | None = None) -> PostgresAddress:
     return PostgresAddress(
         host=endpoint.host,
@@ -26,6 +30,9 @@ def to_address(endpoint: PostgresEndpoint, database: str | None = None) -> Postg
         password=endpoint.password,
         database=database or endpoint.database,
         ssl="disable",
+        connect_timeout_seconds=PATIENCE_SECONDS,
+        acquire_timeout_seconds=PATIENCE_SECONDS,
+        command_timeout_seconds=PATIENCE_SECONDS,
     )
 
 

@@ -42,6 +42,7 @@ __all__ = [
     "open_ports",
     "open_writer",
     "run_dependencies",
+    "runs_engines",
 ]
 
 _log = structlog.get_logger(__name__)
@@ -171,6 +172,12 @@ async def _join_or_start(settings: Settings, stack: AsyncExitStack, *, share: bo
             if not share or asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(_JOIN_RETRY_SECONDS)
+
+
+def runs_engines(settings: Settings) -> bool:
+    """Whether it is this process that runs the embedded engines of the settings."""
+    running = find_running(settings.telemetra_data_dir) if _wants_engines(settings) else None
+    return running is not None and running.owner_pid == os.getpid()
 
 
 async def migrate_database(settings: Settings) -> str | None:

@@ -23,6 +23,8 @@ LogFormat = Literal["auto", "json", "console"]
 PostgresSsl = Literal["disable", "prefer", "require", "verify-full"]
 
 _SECRET = {"secret": True}
+_PASSWORD = {"secret": True, "verbatim": True}
+"""Taken as it stands: space around it may be a part of it."""
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 
@@ -59,14 +61,17 @@ class Settings:
     """Unset: the embedded PostgreSQL."""
     postgres_port: Port = 5432
     postgres_user: str = "postgres"
-    postgres_password: str = dataclasses.field(default="", repr=False, metadata=_SECRET)
+    postgres_password: str = dataclasses.field(default="", repr=False, metadata=_PASSWORD)
     postgres_db: str = "telemetra"
     postgres_ssl: PostgresSsl = "prefer"
     postgres_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 10
-    """Connections a process, for reads; live delivery has one more of its own."""
+    """Connections a process, for reads; live delivery has up to four more of its own."""
     postgres_connect_timeout: Seconds = 5.0
+    """Seconds that a connection may take at the start, and one of live delivery's own at any time."""
     postgres_acquire_timeout: Seconds = 1.0
+    """Seconds until a read has a connection, be it a free one or a new one: opening it is included."""
     postgres_command_timeout: Seconds = 1.5
+    """Seconds until a read has its answer."""
 
     redis_url: str | None = dataclasses.field(default=None, repr=False, metadata=_SECRET)
     """`redis://` or `rediss://`, with a password where needed. Unset: the embedded Valkey."""
@@ -102,7 +107,7 @@ def load_settings(
     """
     Read the settings: `given` (the command line's, None meaning not given) before the environment before `env_file`.
 
-    An empty value means unset. Variables of other programs are left alone.
+    An empty or blank value means unset. Variables of other programs are left alone.
 
     Raises:
         SettingsInvalid: with every problem there is.
@@ -117,9 +122,12 @@ def load_settings(
         name = field.name.upper()
         raw = given.get(field.name)
         if raw is None:
-            raw = environ.get(name) or written.get(name) or None
+            found = (environ.get(name), written.get(name))
+            raw = next((value for value in found if value and value.strip()), None)
         if raw is None:
             continue
+        if isinstance(raw, str) and not field.metadata.get("verbatim"):
+            raw = raw.strip()
         try:
             values[field.name] = _convert(raw, hints[field.name])
         except (msgspec.ValidationError, ValueError) as error:
@@ -144,7 +152,6 @@ def to_environ(settings: Settings) -> dict[str, str]:
 def _convert(raw: Any, wanted: Any) -> Any:
     if not isinstance(raw, str):
         return raw
-    raw = raw.strip()
     if wanted is bool:
         if raw.lower() not in _TRUE | _FALSE:
             raise ValueError("expected true or false")

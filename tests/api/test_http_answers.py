@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from telemetra.domain.errors import TelemetraError
+from telemetra.domain.errors import DatabaseUnavailable, TelemetraError
 from telemetra.domain.queries import ListStreams
 from tests.api.http_service import Service, running
 
@@ -182,6 +182,15 @@ async def test_one_line_tells_a_request(service: Service, logged: list[EventDict
     }
 
 
+@pytest.mark.parametrize("url", ["/health", "/nowhere", "/api/v1/streams?limit=x", "/ws/live/lofi"])
+async def test_the_line_has_the_status_as_a_plain_number(
+    service: Service, logged: list[EventDict], url: str
+) -> None:
+    answer = await service.get(url)
+    (line,) = logged
+    assert (line["status"], type(line["status"])) == (answer.status_code, int)
+
+
 async def test_a_log_line_has_the_method_and_path_as_they_were_sent(
     service: Service, logged: list[EventDict]
 ) -> None:
@@ -253,6 +262,17 @@ async def test_without_the_database_reads_are_503_with_advice(service: Service, 
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json()["code"] == "database_unavailable"
     assert (await service.get(url)).status_code == 200
+
+
+async def test_why_the_database_refuses_is_told_in_the_log_and_not_to_the_client(
+    logged: list[EventDict],
+) -> None:
+    reason = "PostgreSQL at svc@10.0.0.5:5432/telemetra refuses: password authentication failed."
+    async with _failing(DatabaseUnavailable(reason)) as service:
+        answer = await service.get("/api/v1/streams")
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "The database is not available."
+    assert logged[0]["reason"] == reason
 
 
 @pytest.mark.parametrize("url", [*_EVERYTHING, "/nowhere", "/api/v1/streams?limit=x"])

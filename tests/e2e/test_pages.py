@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.service import serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+BROWSER_SECONDS = 90
 OPERATIONS = ("listStreams", "getStream", "listMetrics", "listMoments")
 
 
@@ -25,10 +26,16 @@ async def rendered(url: str, profile: Path) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), BROWSER_SECONDS)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return out.decode()
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 async def test_both_pages_render_with_every_foreign_host_blocked(tmp_path: Path) -> None:
     async with serving(tmp_path / "data") as service:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import websockets
 
+from telemetra.adapters.postgres import PostgresAddress
 from tests.databases import connected
 from tests.e2e.service import run_telemetra, serving
-from tests.e2e.test_serve import embedded_database
+from tests.e2e.test_serve import embedded_database, external
 
 REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "chat" / "sphynx_6h.jsonl.gz"
 MESSAGES = 15_862
@@ -44,6 +45,8 @@ async def test_a_real_log_is_loaded_served_and_heard(data_dir: Path) -> None:
             code, out, error = await run_telemetra(data_dir, *replay)
             assert code == 0, error
             assert "15,862" in out
+            assert f"into the embedded database in {data_dir}" in out
+            assert "No service" not in error
             heard = await hear_until(listener, MESSAGES)
         stored = (await service.get("/api/v1/streams/sphynx/metrics?limit=1000")).json()
         assert sum(window["chat_count"] for window in stored) == MESSAGES
@@ -66,10 +69,32 @@ async def test_a_log_is_loaded_without_a_service_and_bad_lines_are_named(
     assert code == 1
     assert f"{log}:41:" in error
     assert "Traceback" not in error
+    assert f"No service runs on {data_dir}" in error
     assert "89" in out
+    assert f"into the embedded database in {data_dir}" in out
     async with serving(data_dir) as service:
         windows = (await service.get("/api/v1/streams/mine/metrics")).json()
     assert [window["chat_count"] for window in windows] == [30, 59]
+
+
+async def test_a_database_of_ones_own_is_named(
+    data_dir: Path, tmp_path: Path, database: PostgresAddress, redis_url: str
+) -> None:
+    log = tmp_path / "chat.jsonl"
+    log.write_text('{"t": 1, "user": "u", "text": "hi", "emotes": []}\n')
+    code, out, error = await run_telemetra(
+        data_dir, "replay", str(log), "--stream", "mine", **external(database, redis_url)
+    )
+    assert (code, error) == (0, "")
+    assert f"into {database.host}/{database.database}" in out
+    assert database.password not in out
+
+
+async def test_a_migration_says_where_it_happened(data_dir: Path) -> None:
+    code, out, error = await run_telemetra(data_dir, "migrate")
+    assert code == 0
+    assert f"the embedded database in {data_dir}" in out
+    assert f"No service runs on {data_dir}" in error
 
 
 async def test_a_file_that_is_not_there_is_one_line(data_dir: Path) -> None:

@@ -21,9 +21,15 @@ import websockets
 from telemetra.adapters.embedded import PostgresEndpoint, find_running
 from telemetra.adapters.postgres import PostgresAddress
 from tests.databases import connected, fresh_database, to_address
-from tests.e2e.service import Service, all_gone, run_telemetra, serving
-
-OK = {"status": "ok", "database": "ok", "redis": "ok"}
+from tests.e2e.service import (
+    OK,
+    START_SECONDS,
+    Service,
+    all_gone,
+    run_telemetra,
+    serving,
+    when_healthy,
+)
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ async def receive(listener: websockets.ClientConnection, *types: str) -> dict[st
 
 
 async def test_a_first_start_answers_everything(service: Service) -> None:
-    assert (await service.get("/api/v1/health")).json() == OK
+    await when_healthy(service)
     for path in (
         *("/", "/health", "/docs", "/redoc", "/openapi.json", "/api/v1/streams", "/api/v1/streams/demo"),
         *("/api/v1/streams/demo/metrics", "/api/v1/streams/demo/moments"),
@@ -154,12 +160,12 @@ async def test_a_second_service_on_the_same_data_is_refused_with_the_pid(data_di
         code, _, error = await run_telemetra(data_dir, "serve", "--port", "0")
         assert code == 1
         assert str(service.process.pid) in error
-        assert (await service.get("/api/v1/health")).json() == OK
+        await when_healthy(service)
 
 
 async def test_several_workers_serve_and_deliver(data_dir: Path) -> None:
     async with serving(data_dir, "--workers", "2", "--demo") as service:
-        assert (await service.get("/api/v1/health")).json() == OK
+        await when_healthy(service)
         async with asyncio.TaskGroup() as group:
             for _ in range(6):
                 group.create_task(one_window(service))
@@ -176,6 +182,16 @@ async def test_a_port_that_is_taken_is_named(data_dir: Path) -> None:
         code, _, error = await run_telemetra(data_dir, "serve", PORT=port)
     assert code == 1
     assert port in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "a..b"])
+async def test_a_host_that_is_not_this_machine_s_is_named_with_the_setting(data_dir: Path, host: str) -> None:
+    code, _, error = await run_telemetra(data_dir, "serve", "--host", host)
+    assert code == 1
+    assert host in error
+    assert "--host" in error
+    assert "--port" not in error
     assert "Traceback" not in error
 
 
@@ -212,16 +228,15 @@ async def test_a_database_of_ones_own_is_migrated_by_command_and_then_served(
         code, out, _ = await run_telemetra(data_dir, "migrate", **settings)
         assert code == 0, out
         async with serving(data_dir, **settings) as service:
-            assert (await service.get("/api/v1/health")).json() == OK
+            await when_healthy(service)
             assert not data_dir.exists()
 
 
 async def test_reads_go_on_without_redis(data_dir: Path, database: PostgresAddress) -> None:
     settings = external(database, "redis://127.0.0.1:1")
     async with serving(data_dir, **settings) as service:
-        health = await service.get("/api/v1/health")
+        health = await when_healthy(service, {"status": "degraded", "database": "ok", "redis": "unavailable"})
         assert health.status_code == 200
-        assert health.json() == {"status": "degraded", "database": "ok", "redis": "unavailable"}
         assert (await service.get("/api/v1/streams")).json() == []
 
 
@@ -236,53 +251,82 @@ async def test_a_wrong_password_is_one_line_without_it(
     assert "Traceback" not in error
 
 
-async def when_up(service: Service) -> httpx.Response:
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(httpx.TransportError):
-                return await service.get("/api/v1/health")
-            await asyncio.sleep(0.1)
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_role_without_a_grant_is_one_line(
+    data_dir: Path, database: PostgresAddress, redis_url: str, workers: str
+) -> None:
+    async with connected(database) as owner:
+        await owner.execute(
+            "create role stateless login password 'p'; grant select on telemetra_schema to stateless"
+        )
+        try:
+            settings = external(database, redis_url) | {
+                "POSTGRES_USER": "stateless",
+                "POSTGRES_PASSWORD": "p",
+            }
+            code, _, error = await run_telemetra(
+                data_dir, "serve", "--port", "0", "--workers", workers, **settings
+            )
+        finally:
+            await owner.execute("drop owned by stateless; drop role stateless")
+    assert code == 1
+    assert "permission denied for table telemetra_state" in error
+    assert "Traceback" not in error
+
+
+async def test_workers_that_cannot_start_end_the_service_with_a_failure(
+    data_dir: Path, tmp_path: Path, database: PostgresAddress, redis_url: str
+) -> None:
+    # The database is gone when the workers come, after the parent has looked.
+    (tmp_path / "sitecustomize.py").write_text(_WORKERS_GO_ASTRAY)
+    settings = external(database, redis_url) | {"PYTHONPATH": str(tmp_path)}
+    code, out, error = await run_telemetra(data_dir, "serve", "--port", "0", "--workers", "2", **settings)
+    assert (code, out) == (3, "")
+    assert "failed to start" in error
+
+
+_WORKERS_GO_ASTRAY = """
+import os, sys
+if "spawn_main" in " ".join(sys.orig_argv):
+    os.environ["POSTGRES_DB"] = "nowhere"
+"""
 
 
 @pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
 async def test_a_server_of_ones_own_serves_the_same_application(
     data_dir: Path, arguments: tuple[str, ...]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    command = (
-        *(sys.executable, "-c", _UVICORN),
-        *("telemetra.asgi:app", "--port", port, "--log-level", "error", *arguments),
-    )
+    command = (sys.executable, "-c", _UVICORN, "telemetra.asgi:app", "--log-level", "error", *arguments)
     async with serving(data_dir, command=command) as service:
-        answer = await when_up(service)
-        assert answer.json() == OK
+        await when_healthy(service)
         family = service.family()
         await service.end()
         await all_gone(family)
 
 
+@pytest.mark.timeout(6 * START_SECONDS)
 async def test_workers_outlive_the_one_that_ran_the_engines(data_dir: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    uvicorn = (sys.executable, "-c", _UVICORN, "telemetra.asgi:app", "--port", port, "--workers", "2")
+    uvicorn = (sys.executable, "-c", _UVICORN, "telemetra.asgi:app", "--workers", "2")
     async with serving(data_dir, command=uvicorn) as service:
-        await when_up(service)
+        await when_healthy(service)
         endpoints = find_running(data_dir)
         assert endpoints is not None
         assert endpoints.owner_pid in {process.pid for process in service.family()}
         os.kill(endpoints.owner_pid, signal.SIGKILL)
         healthy = 0
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(3 * START_SECONDS):
             # Each connection may go to either worker: many in a row speak for both.
             while healthy < 20:
                 with suppress(httpx.TransportError):
                     healthy = healthy + 1 if (await service.get("/api/v1/health")).json() == OK else 0
 
 
+# It brings its own listener: a port that was looked for before may be another's when the application stands.
 _UVICORN = """
-import sys
-print("http://127.0.0.1:" + sys.argv[sys.argv.index("--port") + 1], flush=True)
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print("http://127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+sys.argv += ["--fd", str(listener.fileno())]
 from uvicorn.main import main
 main()
 """

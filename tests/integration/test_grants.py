@@ -16,10 +16,12 @@ from telemetra.adapters.postgres import (
     PostgresAddress,
     change_statements,
     open_postgres,
+    open_writer,
     require_newest_schema,
 )
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.queries import ListStreams, ReadMetrics, ReadMoments
+from tests.contract.samples import a_moment, a_stream, a_window
 from tests.databases import connected
 
 README = Path(__file__).parents[2] / "README.md"
@@ -78,6 +80,32 @@ async def test_a_writer_needs_no_more_than_the_readme_grants(granted: PostgresAd
             await writer.execute("delete from removals")
     async with connected(granted) as owner:
         assert await owner.fetchval("select count(*) from removals") == 4
+
+
+async def test_a_replay_needs_no_more_than_the_writer_s_grants(granted: PostgresAddress) -> None:
+    writer = dataclasses.replace(granted, user=WRITER, password="choose-another")
+    await require_newest_schema(writer)
+    async with open_writer(writer) as store:
+        for _ in range(2):
+            await store.write(a_stream(), [a_window()], [a_moment()])
+    async with connected(granted) as owner:
+        assert await owner.fetchval("select count(*) from chat_summary_minute") == 1
+
+
+async def test_a_writer_without_grants_is_told_so(granted: PostgresAddress) -> None:
+    async with connected(granted) as owner:
+        await owner.execute(f"revoke insert on moments from {WRITER}")
+    async with open_writer(dataclasses.replace(granted, user=WRITER, password="choose-another")) as store:
+        with pytest.raises(DatabaseUnavailable, match="permission denied for table moments"):
+            await store.write(a_stream(), [a_window()], [a_moment()])
+
+
+async def test_a_role_that_may_not_connect_is_told_so(granted: PostgresAddress) -> None:
+    async with connected(granted) as owner:
+        await owner.execute(f"revoke connect on database {granted.database} from public")
+    writer = dataclasses.replace(granted, user=WRITER, password="choose-another")
+    with pytest.raises(DatabaseUnavailable, match="permission denied for database"):
+        await require_newest_schema(writer)
 
 
 async def test_a_stranger_can_forge_no_removals(granted: PostgresAddress) -> None:

@@ -155,6 +155,21 @@ async def test_a_database_that_was_never_migrated_is_refused_by_name(empty_datab
         await require_newest_schema(empty_database)
 
 
+@pytest.mark.parametrize("found", ["0003", "later"])
+async def test_a_database_that_a_newer_version_migrated_is_left_alone(
+    database: PostgresAddress, found: str
+) -> None:
+    async with connected(database) as connection:
+        await connection.execute(f"update {VERSION_TABLE} set version_num = '{found}'")
+    with pytest.raises(SchemaOutdated, match="newer Telemetra") as refused:
+        await require_newest_schema(database)
+    assert "telemetra migrate" not in str(refused.value)
+    for to in ("head", "0001"):
+        with pytest.raises(MigrationFailed, match=f"newer Telemetra.*{found}"):
+            await migrate(database, to=to)
+    assert await find_schema_revision(database) == found
+
+
 @pytest.mark.parametrize(
     ("start", "end", "column", "value"),
     [

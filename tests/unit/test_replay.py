@@ -502,8 +502,8 @@ def test_standard_input_is_read_when_the_file_is_a_dash(
 def test_ctrl_c_ends_with_130_and_one_line(
     spawn: Callable[..., subprocess.Popen[bytes]], log_file: Path
 ) -> None:
-    # The bad line is told just before the wait for the message an hour later.
-    write(log_file, line(0) + line(300) + b"oops\n" + line(3900))
+    # The bad line is told just before a wait of 86 s, for the message of a day later.
+    write(log_file, line(0) + line(300) + b"oops\n" + line(300 + 86_000))
     process = spawn(log_file, "--stream", "s", "--speed", "1000")
     assert process.stderr
     assert b":3: not JSON" in process.stderr.readline()

@@ -33,8 +33,24 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_file(t
     assert (settings.port, settings.host, settings.api_title) == (3, "from-environment", "From the file")
 
 
-def test_an_empty_value_means_unset() -> None:
-    assert load_settings({"POSTGRES_HOST": "", "PORT": "", "REDIS_URL": ""}, env_file=None) == Settings()
+@pytest.mark.parametrize("blank", ["", "  ", "\t"])
+def test_an_empty_or_blank_value_means_unset(blank: str) -> None:
+    environ = {field.name.upper(): blank for field in dataclasses.fields(Settings)}
+    assert load_settings(environ, env_file=None) == Settings()
+
+
+def test_a_blank_value_does_not_hide_that_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("POSTGRES_HOST=db\n")
+    assert load_settings({"POSTGRES_HOST": " "}, env_file=file).postgres_host == "db"
+
+
+def test_space_around_a_value_is_left_out_but_not_that_of_a_password() -> None:
+    environ = {"POSTGRES_HOST": " db ", "REDIS_URL": " redis://:p@host\n", "POSTGRES_PASSWORD": " p "}
+    settings = load_settings(environ, env_file=None)
+    assert (settings.postgres_host, settings.redis_url) == ("db", "redis://:p@host")
+    assert settings.postgres_password == " p "
+    assert load_settings(to_environ(settings), env_file=None) == settings
 
 
 def test_origins_are_a_list_without_trailing_slashes() -> None:
@@ -99,6 +115,10 @@ def test_another_process_loads_the_same_settings_from_its_environment() -> None:
         live_interval=0.5,
     )
     assert load_settings(to_environ(settings), env_file=None) == settings
+
+
+def test_a_read_of_a_database_that_hangs_is_refused_within_three_seconds_by_default() -> None:
+    assert Settings().postgres_acquire_timeout + Settings().postgres_command_timeout < 3
 
 
 def test_the_example_documents_every_setting_and_its_default() -> None:

@@ -60,16 +60,18 @@ class SchemaOutdated(TelemetraError):
     code = "schema_outdated"
 
     def __init__(self, *, found: str | None, wanted: str) -> None:
+        # Revisions are named so that a later one sorts higher; one that is no name of ours is no older one either.
+        newer = found is not None and found > wanted
+        advice = "a newer Telemetra migrated it, so run that" if newer else "run `telemetra migrate` first"
         super().__init__(
-            f"The database is at schema revision {found or 'none'}, this version needs {wanted}: "
-            "run `telemetra migrate` first."
+            f"The database is at schema revision {found or 'none'}, this version needs {wanted}: {advice}."
         )
         self.found = found
         self.wanted = wanted
 
 
 class MigrationFailed(TelemetraError):
-    """The database refused a statement of a migration; nothing was changed."""
+    """The database refused a statement of a migration, or knows newer ones; nothing was changed."""
 
     code = "migration_failed"
 

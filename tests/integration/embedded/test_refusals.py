@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetra.adapters.embedded import EngineBinaries, EngineFailed, run_engines
+from telemetra.adapters.embedded import DataDirectoryInUse, EngineBinaries, EngineFailed, run_engines
 from telemetra.adapters.embedded.logs import cause_in
 from telemetra.adapters.embedded.postgres import run_postgres
 from telemetra.adapters.embedded.redis import run_redis
@@ -88,6 +88,10 @@ async def test_a_missing_shared_library_is_named(tmp_path: Path) -> None:
         ):
             pass
     assert "\n" not in str(caught.value)
+
+
+def test_an_owner_that_is_not_known_yet_has_no_number() -> None:
+    assert "in use by another process:" in str(DataDirectoryInUse(Path("data"), 0))
 
 
 async def test_data_of_another_major_version_is_named(tmp_path: Path, binaries: EngineBinaries) -> None:

@@ -13,8 +13,7 @@ class DataDirectoryInUse(Exception):
     """Another live process runs the engines of this data directory; `pid` is that process, 0 when unknown."""
 
     def __init__(self, data_dir: Path, pid: int) -> None:
-        super().__init__(
-            f"{data_dir} is in use by the process {pid}: stop it, or choose another data directory"
-        )
+        owner = f"process {pid}" if pid else "another process"
+        super().__init__(f"{data_dir} is in use by {owner}: stop it, or choose another data directory")
         self.data_dir = data_dir
         self.pid = pid

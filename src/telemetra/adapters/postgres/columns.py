@@ -2,7 +2,8 @@
 How the rows are read: of each table, the expressions by the names that the domain gives them.
 
 They cast to the types that the domain expects, so that a table adopted with a neighbouring type (VARCHAR, NUMERIC, a
-numbered `moment_id`) reads the same; values that Python's calendar can't hold come as the nearest that it can.
+numbered `moment_id`) or filled otherwise (an array of arrays) reads the same. Times that Python's calendar can't hold
+come as the nearest that it can, and a next page goes on from there: of several such rows it skips some.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ from typing import Final
 
 
 def _utc(column: str) -> str:
-    """Return a UTC instant within years 1 to 9999, also for `infinity` and the year 20000."""
-    first, last = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999999'"
+    """
+    Return a UTC instant within years 1 to 9999, also for `infinity` and the year 20000.
+
+    The last one is not Python's own: the driver takes that for `infinity`, and a page that is to go on below it would
+    begin at the top again.
+    """
+    first, last = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999998'"
     return f"(least(greatest({column}, {first}), {last}) at time zone 'UTC')"
 
 
@@ -27,7 +33,7 @@ WINDOW: Final = {
     "window_end": _utc("t.window_end"),
     "chat_count": "coalesce(t.chat_count, 0)::int8",
     "unique_chatters": "coalesce(t.unique_chatters, 0)::int8",
-    "top_emotes": "array_remove(coalesce(t.top_emotes, '{}'), null)::text[]",
+    "top_emotes": "array(select e from unnest(t.top_emotes) e where e is not null)::text[]",
     "avg_sentiment": "t.avg_sentiment::float8",
     "chat_rate": "t.chat_rate::float8",
     "avg_viewers": "t.avg_viewers::float8",

@@ -39,8 +39,12 @@ _STALE: Final = (
 )
 """What is raised on a connection that was dead before the statement."""
 
-_REFUSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
-"""What no retry mends: a wrong password, an unknown user, a missing database."""
+_REFUSED: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+"""What no retry mends: a wrong password, an unknown user, a missing database, a missing right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,7 @@ async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.C
         async with asyncio.timeout(address.connect_timeout_seconds):
             return await asyncpg.connect(**connect_arguments(address, **server_settings))
     except _REFUSED as error:
-        raise DatabaseUnavailable(f"PostgreSQL at {address} refuses: {error}.") from None
+        raise _refusal(address, error) from None
     except CONNECTION_LOST as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         raise DatabaseUnavailable(f"PostgreSQL at {address} can't be reached: {reason}.") from error
@@ -115,9 +119,15 @@ async def first_connection(address: PostgresAddress) -> AsyncIterator[asyncpg.Co
     except CONNECTION_LOST as error:
         raise DatabaseUnavailable(f"PostgreSQL at {address} does not answer.") from error
     except asyncpg.PostgresError as error:
-        raise DatabaseUnavailable(f"PostgreSQL at {address} refuses: {error}.") from error
+        raise _refusal(address, error) from error
     finally:
         connection.terminate()
+
+
+def _refusal(address: PostgresAddress, error: Exception) -> DatabaseUnavailable:
+    """Return what to raise for a server that answers, but not this role; in one line, which the server's need not be."""
+    reason = " ".join(str(error).split()).rstrip(".")
+    return DatabaseUnavailable(f"PostgreSQL at {address} refuses: {reason}.")
 
 
 class PostgresPool:
@@ -152,7 +162,8 @@ class PostgresPool:
         Do `work` on a connection within the time of one command.
 
         Raises:
-            DatabaseUnavailable: no connection or no answer in time, or the server went away in the middle.
+            DatabaseUnavailable: no connection or no answer in time, the server went away in the middle, or this role may
+                not do what it is for.
 
         """
         connection = await self._acquire()
@@ -167,6 +178,8 @@ class PostgresPool:
                 raise
         except _STALE as error:
             raise _StaleConnection("The database closed the connection.") from error
+        except _REFUSED as error:
+            raise _refusal(self._address, error) from error
         except CONNECTION_LOST as error:
             raise DatabaseUnavailable("The database did not answer in time or went away.") from error
         finally:
@@ -176,7 +189,7 @@ class PostgresPool:
         try:
             return await self._pool.acquire(timeout=self._address.acquire_timeout_seconds)
         except _REFUSED as error:
-            raise DatabaseUnavailable(f"PostgreSQL at {self._address} refuses: {error}.") from None
+            raise _refusal(self._address, error) from None
         except CONNECTION_LOST as error:
             raise DatabaseUnavailable("No connection to the database could be had in time.") from error
 

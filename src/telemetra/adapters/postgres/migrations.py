@@ -36,7 +36,7 @@ async def migrate(address: PostgresAddress, *, to: str = "head") -> str | None:
     older than the present one goes down.
 
     Raises:
-        MigrationFailed: a statement was refused; nothing was changed.
+        MigrationFailed: a statement was refused, or a newer version migrated this database; nothing was changed.
         DatabaseUnavailable: the database can't be reached.
 
     """
@@ -67,21 +67,32 @@ def _run(connection: Connection, engine: AsyncEngine, to: str) -> None:
     )
     commands = AlembicCommands(config)
     commands.config.attributes["connection"] = connection
-    if _goes_down(connection, to):
+    if _goes_down(_known(_current(connection)), to):
         commands.downgrade(to)
     else:
         commands.upgrade(to)
 
 
-def _goes_down(connection: Connection, to: str) -> bool:
+def _known(current: str | None) -> str | None:
+    if current is not None and current not in _revisions():
+        raise MigrationFailed(
+            f"A newer Telemetra migrated the database, to schema revision {current}: run that version."
+        )
+    return current
+
+
+def _goes_down(current: str | None, to: str) -> bool:
     if to == "head":
         return False
     if to == "base":
         return True
-    script = ScriptDirectory(str(migrations_path()))
-    newer = [revision.revision for revision in script.walk_revisions()]
-    current = _current(connection)
+    newer = _revisions()
     return current is not None and newer.index(current) < newer.index(to)
+
+
+def _revisions() -> list[str]:
+    """Return the names of all that there are, the newest first."""
+    return [script.revision for script in ScriptDirectory(str(migrations_path())).walk_revisions()]
 
 
 def _current(connection: Connection) -> str | None:

@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 
 import click
 
-from telemetra.bootstrap import find_database_url, migrate_database, open_writer, run_dependencies
+from telemetra.bootstrap import (
+    find_database_url,
+    migrate_database,
+    open_writer,
+    run_dependencies,
+    runs_engines,
+)
 from telemetra.domain.ports import StreamWriter
 from telemetra.entrypoints.cli.failures import one_line_failures
 from telemetra.settings import Settings
@@ -19,12 +25,12 @@ def migrate_command() -> None:
     """
     Bring the database to the newest schema.
 
-    Works on the database that POSTGRES_HOST and its fellows name, else on the embedded one. Tables that exist already are
+    Works on the database that POSTGRES_HOST and its fellows name, else on the embedded one in TELEMETRA_DATA_DIR. Tables that exist already are
     adopted with their rows. Safe to run twice, also at once: the second waits for the first.
     """
     with one_line_failures() as settings:
         revision = asyncio.run(_migrate(settings))
-    click.echo(f"The database is at schema revision {revision}.")
+    click.echo(f"The database is at schema revision {revision}: {database_name(settings)}.")
 
 
 @click.command("database-url")
@@ -48,12 +54,29 @@ def database_url_command() -> None:
 
 
 async def _migrate(settings: Settings) -> str | None:
-    async with run_dependencies(settings, share=True, migrating=False) as running:
+    async with _dependencies(settings, migrating=False) as running:
         return await migrate_database(running)
+
+
+def database_name(settings: Settings) -> str:
+    """Return what to call the database that a command has worked on: there may be several on one machine."""
+    if settings.embedded_postgres:
+        return f"the embedded database in {settings.telemetra_data_dir.absolute()}"
+    return f"{settings.postgres_host}/{settings.postgres_db}"
 
 
 @asynccontextmanager
 async def open_command_writer(settings: Settings) -> AsyncIterator[StreamWriter]:
     """Open a writer to the database that the settings name, to a running service's embedded one, or to one started for it."""
-    async with run_dependencies(settings, share=True) as running, open_writer(running) as writer:
+    async with _dependencies(settings) as running, open_writer(running) as writer:
         yield writer
+
+
+@asynccontextmanager
+async def _dependencies(settings: Settings, *, migrating: bool = True) -> AsyncIterator[Settings]:
+    """Use what runs, and tell whoever expected a service on the embedded database that there is none."""
+    async with run_dependencies(settings, share=True, migrating=migrating) as running:
+        if settings.embedded_postgres and runs_engines(settings):
+            directory = settings.telemetra_data_dir.absolute()
+            click.echo(f"No service runs on {directory}: started its database for this command.", err=True)
+        yield running

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from telemetra.domain.ports import StreamWriter
 from telemetra.entrypoints.cli.chat_replay import DEFAULT_START, ReplayOptions, ReplaySummary, replay_file
-from telemetra.entrypoints.cli.database import open_command_writer
+from telemetra.entrypoints.cli.database import database_name, open_command_writer
 from telemetra.entrypoints.cli.failures import one_line_failures
 
 OpenWriter: TypeAlias = Callable[[], AbstractAsyncContextManager[StreamWriter]]
@@ -119,6 +119,9 @@ def replay_command(ctx: click.Context, /, file: Path, **options: Any) -> None:
     Lines may be out of order by up to a minute. A line that can't be used is reported as FILE:LINE: reason, and the rest
     goes in.
 
+    With POSTGRES_HOST unset the rows go into the embedded database in TELEMETRA_DATA_DIR: set it as the running service has
+    it (`make run` takes .telemetra).
+
     The same file gives the same rows at any speed, and because it begins at a fixed time unless --start says otherwise,
     replaying it again changes nothing. With --start now --speed 1 it plays as if it were happening.
 
@@ -136,7 +139,7 @@ def replay_command(ctx: click.Context, /, file: Path, **options: Any) -> None:
             summary = asyncio.run(_replay(open_writer, file, ReplayOptions(**options)))
     except KeyboardInterrupt:
         ctx.exit(EXIT_INTERRUPTED)
-    click.echo(_told(summary, options["stream_id"]))
+    click.echo(_told(summary, options["stream_id"], None if ctx.obj else database_name(settings)))
     if not summary.complete:
         ctx.exit(EXIT_INCOMPLETE)
 
@@ -146,13 +149,14 @@ async def _replay(open_writer: OpenWriter, file: Path, options: ReplayOptions) -
         return await replay_file(file, options, writer, console=Console(stderr=True))
 
 
-def _told(summary: ReplaySummary, stream_id: str) -> str:
+def _told(summary: ReplaySummary, stream_id: str, target: str | None) -> str:
     until = f" up to {summary.stored_until:%Y-%m-%dT%H:%M:%SZ}" if summary.stored_until else ""
     read = f"{summary.messages:,} messages and {summary.viewer_samples:,} viewer counts read"
     pace = f"in {summary.seconds:.2f} s ({summary.messages_per_second:,.0f} messages/s)"
+    into = f" into {target}" if target else ""
     lines = [
         f"{stream_id}: {read} {pace}",
-        f"stored {summary.windows:,} windows{until} and {summary.moments:,} moments",
+        f"stored {summary.windows:,} windows{until} and {summary.moments:,} moments{into}",
     ]
     if summary.late:
         lines.append(f"left out, more than a minute late: {summary.late:,}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -17,9 +18,10 @@ import httpx
 import structlog
 import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from telemetra.bootstrap import open_writer, run_dependencies
+from telemetra.bootstrap import open_ports, open_writer, run_dependencies
 from telemetra.domain.moments import Moment
 from telemetra.domain.ports import StreamWriter
 from telemetra.domain.streams import Stream
@@ -62,6 +64,7 @@ def serve_command(*, host: str | None, port: int | None, workers: int, demo: boo
             start_blocking_portal() as portal,
             portal.wrap_async_context_manager(run_dependencies(settings)) as running,
         ):
+            portal.call(_try_ports, running)
             os.environ.update(to_environ(running))
             tasks = _start_tasks(portal, running, listener, demo=demo)
             try:
@@ -93,13 +96,26 @@ def _listen(settings: Settings) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
         raise click.ClickException(
-            f"Can't listen on {settings.host}, port {settings.port}: {error.strerror or error}. "
-            "Choose another with --port or PORT."
+            f"Can't listen on {settings.host}, port {settings.port}: {reason}. {_advice(error)}"
         ) from error
     listener.set_inheritable(True)
     return listener
+
+
+def _advice(error: OSError | UnicodeError) -> str:
+    # No port helps where the name is unknown, no name at all (UnicodeError), or another machine's.
+    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
+        return "Name an address of this machine with --host or HOST."
+    return "Choose another port with --port or PORT."
+
+
+async def _try_ports(settings: Settings) -> None:
+    """Open once what every process that serves will open: what fails is one line here, and a traceback in each there."""
+    async with open_ports(settings):
+        pass
 
 
 def _start_tasks(
@@ -174,9 +190,13 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         log_level="debug" if settings.log_level == "DEBUG" else "warning",
     )
     if workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
-        return
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener])
-    if not server.started:
-        sys.exit(3)
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
+        # It ends all of them for one that can't start, and returns as after Ctrl-C.
+        failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    else:
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+        failed = not server.started
+    if failed:
+        sys.exit(STARTUP_FAILURE)

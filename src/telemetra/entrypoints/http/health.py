@@ -15,7 +15,8 @@ from telemetra.domain.errors import TelemetraError
 from telemetra.domain.ports import HealthProbe, Ports
 from telemetra.entrypoints.http.operations import Documented, operation
 
-_PROBE_SECONDS: Final = 0.8
+PROBE_SECONDS: Final = 0.8
+"""How long the dependencies are waited for: the answer is promised within a second."""
 _NEVER_KEPT: Final = {"Cache-Control": "no-store"}
 
 _log = structlog.get_logger(__name__)
@@ -87,7 +88,7 @@ def _status(database: Dependency, redis: Dependency) -> Literal["ok", "degraded"
 async def _probe(probes: Sequence[HealthProbe]) -> list[Dependency]:
     """Ask all at once. One that neither answers nor lets itself be cancelled is left behind."""
     tasks = [asyncio.create_task(probe.check()) for probe in probes]
-    await asyncio.wait(tasks, timeout=_PROBE_SECONDS)
+    await asyncio.wait(tasks, timeout=PROBE_SECONDS)
     return [_outcome(task) for task in tasks]
 
 

@@ -98,7 +98,7 @@ _ERRORS: Final = {
         "limit: Expected a whole number from 1 to 500.",
     ),
     500: (INTERNAL, "Something went wrong in the server; its log tells more.", INTERNAL.detail or ""),
-    503: (DATABASE_AWAY, "The database does not answer; try again.", "The database is not available."),
+    503: (DATABASE_AWAY, "The database does not answer; try again.", DATABASE_AWAY.detail or ""),
 }
 
 

@@ -82,7 +82,11 @@ INTERNAL: Final = ProblemKind(
     "Something went wrong here. The server's log tells more, under this request_id.",
 )
 DATABASE_AWAY: Final = ProblemKind(
-    HTTPStatus.SERVICE_UNAVAILABLE, DatabaseUnavailable.code, "Database unavailable"
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    DatabaseUnavailable.code,
+    "Database unavailable",
+    # The reason names the server and the role.
+    "The database is not available.",
 )
 INVALID_PARAMETER: Final = ProblemKind(
     HTTPStatus.UNPROCESSABLE_ENTITY, ParameterInvalid.code, "Invalid parameter"

@@ -63,7 +63,8 @@ class RequestLog:
         async def send_named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                # Never an `HTTPStatus`: a text log would show it as `<HTTPStatus.NOT_FOUND: 404>`.
+                status = int(message["status"])
                 message["headers"] = [
                     *message.get("headers", ()),
                     (REQUEST_ID.lower().encode(), name.encode()),
