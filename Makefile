@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --no-deps --disable-pip-version-check
 SOURCES := src tests bench alembic hatch_build.py
+NAMES_DATA_DIR := ^[[:space:]]*(export[[:space:]]+)?TELEMETRA_DATA_DIR[[:space:]]*=[[:space:]]*[^[:space:]]
 # What `make test` runs, and the engines it runs on: `make test TESTS=tests/contract POSTGRES_BIN=/usr/lib/postgresql/15/bin
 # REDIS_BIN=/usr/bin/redis-server`. Without them, the packaged PostgreSQL and Valkey.
 TESTS ?= tests
@@ -12,7 +13,7 @@ POSTGRES_BIN ?=
 REDIS_BIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format coverage bench-detector openapi lock wheel check-wheel clean
+.PHONY: help install install-dev run test check format coverage bench-detector bench-live openapi lock wheel check-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +23,9 @@ install: .venv/.installed ## Make the environment: .venv/bin/telemetra
 install-dev: .venv/.installed-dev
 
 run: .venv/.installed ## Start PostgreSQL, Valkey, the service and a demo stream; HOST and PORT as you like
-	@TELEMETRA_DATA_DIR="$${TELEMETRA_DATA_DIR:-$(CURDIR)/.telemetra}" exec $(BIN)/telemetra serve --demo
+	@# A directory that the environment or .env names goes before the checkout's own: an empty value leaves it to them.
+	@TELEMETRA_DATA_DIR="$${TELEMETRA_DATA_DIR:-$$(grep -Eqs '$(NAMES_DATA_DIR)' .env || echo "$(CURDIR)/.telemetra")}" \
+		exec $(BIN)/telemetra serve --demo
 
 test: .venv/.installed-dev ## Run the whole suite on real engines; TESTS=, POSTGRES_BIN=, REDIS_BIN= choose
 	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
@@ -48,6 +51,9 @@ coverage: .venv/.installed-dev ## Run the suite and show what it covers: here, a
 
 bench-detector: .venv/.installed ## Judge the detector on real minutes
 	$(BIN)/python bench/detector.py
+
+bench-live: .venv/.installed-dev ## Measure live delivery beside what others make of this machine; PARTS= and QUICK=1 choose
+	$(BIN)/python -m bench.live $(PARTS) $(if $(QUICK),--quick)
 
 openapi: .venv/.installed ## Renew the committed OpenAPI document
 	$(BIN)/telemetra openapi > tests/architecture/openapi.json

@@ -11,9 +11,11 @@ import os
 import signal
 import threading
 
+import structlog
+
 from telemetra.bootstrap import create_application
 from telemetra.logging import configure_logging
-from telemetra.settings import SettingsInvalid, load_settings
+from telemetra.settings import SettingsInvalid, find_oversights, load_settings
 
 
 def _leave_with_parent() -> None:
@@ -34,5 +36,7 @@ try:
 except SettingsInvalid as error:
     raise SystemExit(str(error)) from None
 configure_logging(_settings.log_level, _settings.log_format)
+for _oversight in find_oversights(_settings):
+    structlog.get_logger(__name__).warning("setting_overlooked", reason=_oversight)
 _leave_with_parent()
 app = create_application(_settings)

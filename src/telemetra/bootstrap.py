@@ -31,6 +31,7 @@ from telemetra.adapters.postgres import open_writer as open_postgres_writer
 from telemetra.adapters.redis import open_redis
 from telemetra.domain.ports import Ports, StreamWriter
 from telemetra.entrypoints.app import create_app
+from telemetra.entrypoints.lifespan import QuietEnd
 from telemetra.settings import Settings
 
 __all__ = [
@@ -64,7 +65,7 @@ def create_application(settings: Settings) -> Any:
             finally:
                 watch.cancel()
 
-    return create_app(open_all, settings)
+    return QuietEnd(create_app(open_all, settings))
 
 
 async def _leave_with_engines(settings: Settings) -> None:
@@ -100,13 +101,14 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         raise ValueError("redis_url is not set")
     async with (
         open_postgres(postgres_address(settings), live_interval_seconds=settings.live_interval) as postgres,
-        open_redis(settings.redis_url) as redis,
+        open_redis(settings.redis_url, namespace=postgres.identity) as redis,
     ):
         yield Ports(
             streams=postgres.streams,
             metrics=postgres.metrics,
             moments=postgres.moments,
             feed=postgres.feed,
+            bus=redis.bus,
             database=postgres.probe,
             redis=redis.probe,
         )
@@ -121,13 +123,14 @@ async def open_writer(settings: Settings) -> AsyncIterator[StreamWriter]:
 
 @asynccontextmanager
 async def run_dependencies(
-    settings: Settings, *, share: bool = False, migrating: bool = True
+    settings: Settings, *, share: bool = False, migrating: bool = True, redis: bool = True
 ) -> AsyncIterator[Settings]:
     """
     Run the embedded engines that the settings leave open, and yield settings that name every server.
 
     With `share`, engines that another process runs on the same data directory are used. The database has the newest
-    schema when this yields: an embedded one is migrated (unless `migrating` is off), another one must have been.
+    schema when this yields: an embedded one is migrated (unless `migrating` is off), another one must have been. With
+    `redis` off, none is started for its sake alone.
 
     Raises:
         DataDirectoryInUse: another process runs the engines, and `share` is off.
@@ -138,7 +141,7 @@ async def run_dependencies(
     """
     embedded = settings.embedded_postgres
     async with AsyncExitStack() as stack:
-        if _wants_engines(settings):
+        if embedded or (redis and settings.embedded_redis):
             endpoints = await _join_or_start(settings, stack, share=share)
             settings = _with_endpoints(settings, endpoints)
         if not migrating:
@@ -167,9 +170,13 @@ async def _join_or_start(settings: Settings, stack: AsyncExitStack, *, share: bo
                     redis=settings.embedded_redis,
                 )
             )
-        except DataDirectoryInUse:
+        except DataDirectoryInUse as error:
             # Its owner is about to start the engines, or to stop them.
             if not share or asyncio.get_running_loop().time() > deadline:
+                if not settings.embedded_postgres:
+                    error.add_note(
+                        "it is needed only for the embedded Valkey: REDIS_URL names one of your own"
+                    )
                 raise
             await asyncio.sleep(_JOIN_RETRY_SECONDS)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -31,7 +32,8 @@ def configure_logging(level: str = "INFO", log_format: Literal["auto", "json", "
     """
     Send all logs of this process to standard error, from `level` on.
 
-    `auto` is coloured text where standard error is a terminal, and JSON lines elsewhere. May be called again.
+    `auto` is coloured text where standard error is a terminal (plain with NO_COLOR), and JSON lines elsewhere. May be
+    called again.
     """
     as_text = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     rendering = _console() if as_text else _json()
@@ -81,11 +83,11 @@ def _json() -> list[Processor]:
 
 
 def _console() -> list[Processor]:
+    # https://no-color.org: set to anything but nothing.
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     return [
         _escape_controls,
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        ),
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback),
     ]
 
 

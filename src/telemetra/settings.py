@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final, Literal, get_type_hints
 
-import msgspec
-from dotenv import dotenv_values
 from msgspec import Meta
 from platformdirs import user_data_path
+
+from telemetra.env_file import read_env_file
+from telemetra.setting_values import ValueUnusable, convert, is_host, is_origin, is_redis_url
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
@@ -25,8 +26,9 @@ PostgresSsl = Literal["disable", "prefer", "require", "verify-full"]
 _SECRET = {"secret": True}
 _PASSWORD = {"secret": True, "verbatim": True}
 """Taken as it stands: space around it may be a part of it."""
-_TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off", ""}
+_OUR_PREFIXES: Final = ("POSTGRES_", "LIVE_", "CACHE_", "TELEMETRA_")
+_ADDRESS: Final = ("postgres_port", "postgres_user", "postgres_password", "postgres_db")
+"""What else says where a database is, and has no effect without a host."""
 
 
 class SettingsInvalid(Exception):
@@ -114,8 +116,7 @@ def load_settings(
 
     """
     environ = os.environ if environ is None else environ
-    written = dotenv_values(env_file) if env_file and env_file.is_file() else {}
-    problems: list[str] = []
+    written, problems = read_env_file(env_file)
     values: dict[str, Any] = {}
     hints = get_type_hints(Settings, include_extras=True)
     for field in dataclasses.fields(Settings):
@@ -129,9 +130,9 @@ def load_settings(
         if isinstance(raw, str) and not field.metadata.get("verbatim"):
             raw = raw.strip()
         try:
-            values[field.name] = _convert(raw, hints[field.name])
-        except (msgspec.ValidationError, ValueError) as error:
-            shown = "" if field.metadata.get("secret") else f" (it is {str(raw)!r})"
+            values[field.name] = convert(raw, hints[field.name]) if isinstance(raw, str) else raw
+        except ValueUnusable as error:
+            shown = "" if field.metadata.get("secret") else f", not {raw!r}"
             problems.append(f"{name}: {error}{shown}")
     problems += _contradictions(values)
     if problems:
@@ -149,37 +150,59 @@ def to_environ(settings: Settings) -> dict[str, str]:
     return environ
 
 
-def _convert(raw: Any, wanted: Any) -> Any:
-    if not isinstance(raw, str):
-        return raw
-    if wanted is bool:
-        if raw.lower() not in _TRUE | _FALSE:
-            raise ValueError("expected true or false")
-        return raw.lower() in _TRUE
-    if wanted is Path:
-        return Path(raw).expanduser()
-    if wanted == tuple[str, ...]:
-        return tuple(part.strip().rstrip("/") for part in raw.split(",") if part.strip())
-    if wanted is LogLevel:
-        raw = raw.upper()
-    return msgspec.convert(raw, wanted, strict=False)
+def find_oversights(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env")
+) -> list[str]:
+    """
+    Find what can be used and is hardly meant: names in `env_file` that are nearly ours, an address without its host.
+
+    Nothing, where another process of ours has handed over all settings (`to_environ`): that one has told.
+    """
+    names = [field.name.upper() for field in dataclasses.fields(Settings)]
+    if set(names) <= (os.environ if environ is None else environ).keys():
+        return []
+    written, _ = read_env_file(env_file)
+    oversights = [
+        f"{env_file}: {name} is not a setting{_suggestion(name, names)}"
+        for name in written
+        if name.upper().startswith(_OUR_PREFIXES) and name not in names
+    ]
+    defaults = Settings()
+    unused = [name.upper() for name in _ADDRESS if getattr(settings, name) != getattr(defaults, name)]
+    if settings.embedded_postgres and unused:
+        *most, last = unused
+        listed = f"{', '.join(most)} and {last} have" if most else f"{last} has"
+        oversights.append(f"{listed} no effect without POSTGRES_HOST: the embedded database is used")
+    return oversights
+
+
+def _suggestion(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name.upper(), names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    """Find what each value alone does not show."""
+    """Find what the types alone do not show."""
     problems = []
-    for origin in values.get("cors_origins", ()):
-        parts = urlsplit(origin)
-        if origin != "*" and not (parts.scheme in {"http", "https"} and parts.netloc and not parts.path):
-            problems.append(f"CORS_ORIGINS: {origin!r} is not an origin such as https://example.org, nor *")
-    if "*" in values.get("cors_origins", ()) and len(values["cors_origins"]) > 1:
+    origins = values.get("cors_origins", ())
+    problems += [
+        f"CORS_ORIGINS: {origin!r} is not an origin such as https://example.org, nor *"
+        for origin in origins
+        if origin != "*" and not is_origin(origin)
+    ]
+    if "*" in origins and len(origins) > 1:
         problems.append("CORS_ORIGINS: * allows every origin, so it must stand alone")
-    if redis_url := values.get("redis_url"):
-        try:
-            parts = urlsplit(redis_url)
-            sane = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            sane = False
-        if not sane:
-            problems.append("REDIS_URL: expected redis://[:password@]host[:port][/number] or rediss://...")
+    host = values.get("postgres_host")
+    if host is not None and not is_host(host):
+        # Not shown: whoever writes a URL here writes the password too.
+        problems.append(
+            "POSTGRES_HOST: expected the name or address of a host and nothing else; the rest has settings of its "
+            "own: POSTGRES_PORT, POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB"
+        )
+    redis_url = values.get("redis_url")
+    if redis_url is not None and not is_redis_url(redis_url):
+        problems.append(
+            "REDIS_URL: expected redis://[:password@]host[:port][/number] or rediss://...; "
+            "in a password write / ? # @ and % as %2F %3F %23 %40 and %25"
+        )
     return problems

@@ -41,9 +41,15 @@ class GatedFeed:
             raise DatabaseUnavailable
         return await self._feed.since(stream_id, position, limit=limit)
 
-    async def steps(self) -> AsyncIterator[Step]:
+    def steps(self, after: Position | None = None) -> AsyncIterator[Step]:
         """While held, commits pile up: the next step has them all."""
-        async for step in self._feed.steps():
+        return self._held(self._feed.steps(after))
+
+    def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+        return self._held(self._feed.lead(start))
+
+    async def _held(self, steps: AsyncIterator[Step]) -> AsyncIterator[Step]:
+        async for step in steps:
             yield self.change_step(step)
             await self.steps_go.wait()
 

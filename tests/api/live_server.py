@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import uvicorn
-from litestar import Litestar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from telemetra.adapters.memory import MemoryDatabase, MemoryFeed
+from telemetra.adapters.memory import MemoryDatabase, MemoryFeed, MemoryLiveBus
 from telemetra.domain.ports import ChangeFeed
 from telemetra.entrypoints.live.hub import LiveHub
-from telemetra.entrypoints.live.socket import LIVE_STATE, MAX_MESSAGE_BYTES, live_route_handlers, open_live
+from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
 from telemetra.entrypoints.paths import RawPaths
+from telemetra.entrypoints.server import uvicorn_options
 from telemetra.settings import Settings
 
 PATIENCE_SECONDS = 10.0
@@ -98,6 +98,24 @@ class LiveServer:
         async with listen(self.port, f"/ws/live/{stream_id}{query}", **options) as listener:
             yield listener
 
+    @asynccontextmanager
+    async def deaf(self, target: str = "/ws/live/lofi") -> AsyncIterator[socket.socket]:
+        """Connect a client that shakes hands and then reads nothing, not even pings; its kernel takes 4 KiB."""
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)  # noqa: FBT003  (that is how it is called)
+            request = (
+                f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await loop.sock_connect(client, ("127.0.0.1", self.port))
+                await loop.sock_sendall(client, request.encode())
+                assert b"101" in await loop.sock_recv(client, 16)
+            yield client
+
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something that the server does without telling anybody."""
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -124,35 +142,58 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Serve(Protocol):
+    """Serves as `serve` does, on a server that the test doesn't know."""
+
+    def __call__(
+        self, database: MemoryDatabase, *, feed: ChangeFeed | None = None, **settings: Any
+    ) -> AbstractAsyncContextManager[LiveServer]: ...
+
+
 @asynccontextmanager
 async def serve(
-    database: MemoryDatabase, *, feed: ChangeFeed | None = None, **settings: Any
+    database: MemoryDatabase, *, feed: ChangeFeed | None = None, stock: bool = False, **settings: Any
 ) -> AsyncIterator[LiveServer]:
-    """Serve the socket alone; `settings` replace the default ones, out of their usual bounds too."""
+    """
+    Serve the socket alone; `settings` replace the default ones, out of their usual bounds too.
+
+    A `stock` server knows nothing of the application's own WebSocket class, like any other ASGI server.
+    """
     ours = replace(Settings(), **settings)
+    entrance = LiveEntrance(ours)
 
     @asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_live(feed or MemoryFeed(database), ours) as entrance:
-            app.state[LIVE_STATE] = entrance
+    async def lifespan() -> AsyncIterator[None]:
+        async with entrance.open(feed or MemoryFeed(database), MemoryLiveBus()):
             yield
 
-    app = Litestar(route_handlers=live_route_handlers(), lifespan=[lifespan], openapi_config=None)
-    async with run_server(RawPaths(app)) as (port, stop):
-        yield LiveServer(database, app.state[LIVE_STATE].hub, port, stop)
+    app = RawPaths(LiveSockets(_Nothing(lifespan), entrance))
+    async with run_server(app, ours, stock=stock) as (port, stop):
+        yield LiveServer(database, entrance.hub, port, stop)
+
+
+class _Nothing:
+    """An application that has a lifespan, and no route."""
+
+    def __init__(self, lifespan: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self._lifespan = lifespan
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "lifespan"
+        await receive()
+        async with self._lifespan():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 @asynccontextmanager
-async def run_server(app: Any) -> AsyncIterator[tuple[int, Callable[[], None]]]:
-    """Run an ASGI application; yielded are its port, and what stops it."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=5,
-    )
+async def run_server(
+    app: Any, settings: Settings | None = None, *, stock: bool = False
+) -> AsyncIterator[tuple[int, Callable[[], None]]]:
+    """Run an ASGI application as `telemetra serve` does; yielded are its port, and what stops it."""
+    options = uvicorn_options(settings or Settings()) | {"timeout_graceful_shutdown": 5}
+    config = uvicorn.Config(app, **(options | {"ws": "auto"} if stock else options))
     server = _Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
     running = asyncio.create_task(server.serve(sockets=[listening]))

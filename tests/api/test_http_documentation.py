@@ -26,7 +26,7 @@ class References(HTMLParser):
         self.inline_scripts += tag == "script" and "src" not in given
 
 
-@pytest.mark.parametrize("page", ["/docs", "/redoc", "/docs/", "/redoc/"])
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
 async def test_a_page_refers_to_this_service_only_and_to_what_is_there(service: Service, page: str) -> None:
     answer = await service.get(page)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -36,6 +36,26 @@ async def test_a_page_refers_to_this_service_only_and_to_what_is_there(service: 
     for reference in references.found:
         assert not re.match(r"[a-z]+:|/", reference)
         assert (await service.get(urljoin(f"http://test{page}", reference))).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+@pytest.mark.parametrize("prefix", ["", "/stats"])
+async def test_a_slash_after_a_page_leads_to_the_page_under_any_prefix(
+    service: Service, page: str, prefix: str
+) -> None:
+    answer = await service.get(f"{page}/?x=1")
+    assert answer.status_code == 308
+    assert (
+        urljoin(f"http://test{prefix}{page}/?x=1", answer.headers["location"]) == f"http://test{prefix}{page}"
+    )
+
+
+@pytest.mark.parametrize("raw_path", [b"/docs/", b""])
+async def test_the_slash_is_seen_with_and_without_the_server_s_raw_path(
+    service: Service, raw_path: bytes
+) -> None:
+    assert (await service.raw(raw_path, path="/docs/")).status == 308
+    assert (await service.raw(raw_path[:-1], path="/docs")).status == 200
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from telemetra.adapters.memory import MemoryDatabase
-from tests.api.live_server import LiveServer, serve
+from tests.api.live_server import LiveServer, Serve
 from tests.contract.samples import a_stream, a_window
 
 
@@ -27,7 +27,7 @@ async def _visit(server: LiveServer, *, politely: bool) -> None:
             listener.cut()
 
 
-async def test_a_hundred_listeners_leave_nothing_behind(database: MemoryDatabase) -> None:
+async def test_a_hundred_listeners_leave_nothing_behind(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server:
         await _visit(server, politely=True)
         await server.until(lambda: server.hub.channels == 0)
@@ -39,6 +39,7 @@ async def test_a_hundred_listeners_leave_nothing_behind(database: MemoryDatabase
 
 
 async def test_a_listener_that_goes_while_it_is_being_written_to_ends_quietly(
+    serve: Serve,
     database: MemoryDatabase,
 ) -> None:
     with capture_logs() as logs:
@@ -53,7 +54,7 @@ async def test_a_listener_that_goes_while_it_is_being_written_to_ends_quietly(
     assert {line["event"] for line in logs} == {"live_listener_closed"}
 
 
-async def test_an_ended_listener_leaves_one_line(database: MemoryDatabase) -> None:
+async def test_an_ended_listener_leaves_one_line(serve: Serve, database: MemoryDatabase) -> None:
     with capture_logs() as logs:
         async with serve(database) as server:
             async with server.listen() as listener:
@@ -68,7 +69,9 @@ async def test_an_ended_listener_leaves_one_line(database: MemoryDatabase) -> No
     assert 0 <= line["seconds"] < 60
 
 
-async def test_a_server_that_stops_ends_its_listeners_with_1012(database: MemoryDatabase) -> None:
+async def test_a_server_that_stops_ends_its_listeners_with_1012(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     async with serve(database) as server:
         async with server.listen() as listener:
             await listener.take(2)

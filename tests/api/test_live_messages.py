@@ -11,7 +11,7 @@ import pytest
 from telemetra.adapters.memory import MemoryDatabase
 from telemetra.domain.changes import ChangeKind
 from telemetra.domain.positions import Position
-from tests.api.live_server import Listener, serve
+from tests.api.live_server import Listener, Serve
 from tests.contract.samples import a_moment, a_stream, a_window, at
 
 
@@ -30,7 +30,9 @@ async def _opened(listener: Listener) -> list[dict[str, Any]]:
     return opening
 
 
-async def test_a_fresh_listener_is_connected_and_gets_the_snapshot(database: MemoryDatabase) -> None:
+async def test_a_fresh_listener_is_connected_and_gets_the_snapshot(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     with database.begin() as transaction:
         for minute in range(70):
             transaction.put_window(a_window(minute))
@@ -40,14 +42,28 @@ async def test_a_fresh_listener_is_connected_and_gets_the_snapshot(database: Mem
     assert connected["stream_id"] == snapshot["stream_id"] == "lofi"
     assert connected["resumed"] is False
     assert connected["heartbeat_seconds"] == 15.0
-    assert connected["position"] == snapshot["position"] == str(database.position())
+    assert snapshot["position"] == str(database.position())
     assert snapshot["stream"]["title"] == "Beats"
     starts = [window["window_start"] for window in snapshot["metrics"]]
     assert starts == [_wire(at(minute)) for minute in range(69, 9, -1)]
     assert [moment["moment_id"] for moment in snapshot["moments"]] == [f"m{n}" for n in range(69, 49, -1)]
 
 
-async def test_every_message_names_its_stream_and_the_time_in_utc(database: MemoryDatabase) -> None:
+async def test_a_listener_cut_off_before_the_snapshot_gets_one_when_it_resumes(
+    serve: Serve,
+    database: MemoryDatabase,
+) -> None:
+    async with serve(database) as server:
+        async with server.listen() as listener:
+            connected = await listener.next()
+        async with server.listen(since=connected["position"]) as again:
+            connected, snapshot = await again.take(2)
+    assert (connected["resumed"], snapshot["type"]) == (False, "snapshot")
+
+
+async def test_every_message_names_its_stream_and_the_time_in_utc(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     async with serve(database, live_heartbeat=0.05) as server, server.listen() as listener:
         messages = await _opened(listener)
         with database.begin() as transaction:
@@ -64,7 +80,7 @@ async def test_every_message_names_its_stream_and_the_time_in_utc(database: Memo
         assert datetime.fromisoformat(message["timestamp"]).utcoffset() == timedelta(0)
 
 
-async def test_a_window_is_told_as_it_was_stored(database: MemoryDatabase) -> None:
+async def test_a_window_is_told_as_it_was_stored(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server, server.listen() as listener:
         await _opened(listener)
         with database.begin() as transaction:
@@ -88,7 +104,7 @@ async def test_a_window_is_told_as_it_was_stored(database: MemoryDatabase) -> No
     }
 
 
-async def test_a_moment_is_told_as_it_was_stored(database: MemoryDatabase) -> None:
+async def test_a_moment_is_told_as_it_was_stored(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server, server.listen() as listener:
         await _opened(listener)
         with database.begin() as transaction:
@@ -101,7 +117,7 @@ async def test_a_moment_is_told_as_it_was_stored(database: MemoryDatabase) -> No
     assert message["data"]["metadata"] == {"baseline_windows": 30, "baseline": {"center": 10.5}}
 
 
-async def test_a_changed_title_is_told(database: MemoryDatabase) -> None:
+async def test_a_changed_title_is_told(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server, server.listen() as listener:
         await _opened(listener)
         with database.begin() as transaction:
@@ -110,7 +126,7 @@ async def test_a_changed_title_is_told(database: MemoryDatabase) -> None:
     assert (message["type"], message["data"]["title"]) == ("stream", "Rain")
 
 
-async def test_removed_rows_are_told_by_their_keys(database: MemoryDatabase) -> None:
+async def test_removed_rows_are_told_by_their_keys(serve: Serve, database: MemoryDatabase) -> None:
     with database.begin() as transaction:
         transaction.put_window(a_window())
         transaction.put_moment(a_moment())
@@ -131,7 +147,7 @@ async def test_removed_rows_are_told_by_their_keys(database: MemoryDatabase) -> 
     ]
 
 
-async def test_an_emptied_table_is_told_to_everybody(database: MemoryDatabase) -> None:
+async def test_an_emptied_table_is_told_to_everybody(serve: Serve, database: MemoryDatabase) -> None:
     with database.begin() as transaction:
         transaction.put_stream(a_stream("other"))
     async with serve(database) as server, server.listen() as one, server.listen("other") as other:
@@ -149,7 +165,9 @@ async def test_an_emptied_table_is_told_to_everybody(database: MemoryDatabase) -
     assert (message["type"], message["data"]["all"]) == ("removed", True)
 
 
-async def test_a_stream_without_a_row_of_its_own_can_be_listened_to(database: MemoryDatabase) -> None:
+async def test_a_stream_without_a_row_of_its_own_can_be_listened_to(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     with database.begin() as transaction:
         transaction.put_window(a_window(stream_id="bare"))
     async with serve(database) as server, server.listen("bare") as listener:
@@ -162,7 +180,9 @@ async def test_a_stream_without_a_row_of_its_own_can_be_listened_to(database: Me
     ("stream_id", "path"),
     [("a/b", "a%2Fb"), ("ä ö", "%C3%A4%20%C3%B6"), ("50%_'\"", "50%25_%27%22"), ("a\r\nb", "a%0D%0Ab")],
 )
-async def test_an_id_may_have_any_characters(database: MemoryDatabase, stream_id: str, path: str) -> None:
+async def test_an_id_may_have_any_characters(
+    serve: Serve, database: MemoryDatabase, stream_id: str, path: str
+) -> None:
     with database.begin() as transaction:
         transaction.put_stream(a_stream(stream_id))
     async with serve(database) as server, server.listen(path) as listener:
@@ -170,7 +190,7 @@ async def test_an_id_may_have_any_characters(database: MemoryDatabase, stream_id
     assert connected["stream_id"] == stream_id
 
 
-async def test_two_listeners_get_the_same_bytes(database: MemoryDatabase) -> None:
+async def test_two_listeners_get_the_same_bytes(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server, server.listen() as one, server.listen() as two:
         await _opened(one)
         await _opened(two)
@@ -181,7 +201,7 @@ async def test_two_listeners_get_the_same_bytes(database: MemoryDatabase) -> Non
         assert [await one.raw() for _ in range(40)] == [await two.raw() for _ in range(40)]
 
 
-async def test_a_listener_hears_nothing_of_other_streams(database: MemoryDatabase) -> None:
+async def test_a_listener_hears_nothing_of_other_streams(serve: Serve, database: MemoryDatabase) -> None:
     with database.begin() as transaction:
         transaction.put_stream(a_stream("other"))
     async with serve(database) as server, server.listen() as listener:
@@ -196,7 +216,9 @@ async def test_a_listener_hears_nothing_of_other_streams(database: MemoryDatabas
     assert message["data"]["stream_id"] == "lofi"
 
 
-async def test_a_window_rewritten_quickly_comes_in_its_newest_form_last(database: MemoryDatabase) -> None:
+async def test_a_window_rewritten_quickly_comes_in_its_newest_form_last(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     async with serve(database) as server, server.listen() as listener:
         await _opened(listener)
         for count in range(1, 101):
@@ -207,7 +229,7 @@ async def test_a_window_rewritten_quickly_comes_in_its_newest_form_last(database
     assert counts == sorted(set(counts))
 
 
-async def test_silence_is_filled_with_heartbeats(database: MemoryDatabase) -> None:
+async def test_silence_is_filled_with_heartbeats(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database, live_heartbeat=0.05) as server, server.listen() as listener:
         _, snapshot = await _opened(listener)
         beats = await listener.take(3)
@@ -215,7 +237,7 @@ async def test_silence_is_filled_with_heartbeats(database: MemoryDatabase) -> No
     assert {beat["position"] for beat in beats} == {snapshot["position"]}
 
 
-async def test_a_heartbeats_position_moves_with_the_database(database: MemoryDatabase) -> None:
+async def test_a_heartbeats_position_moves_with_the_database(serve: Serve, database: MemoryDatabase) -> None:
     with database.begin() as transaction:
         transaction.put_stream(a_stream("other"))
     async with serve(database, live_heartbeat=0.05) as server, server.listen() as listener:
@@ -227,7 +249,7 @@ async def test_a_heartbeats_position_moves_with_the_database(database: MemoryDat
     assert {message["type"] for message in messages} == {"heartbeat"}
 
 
-async def test_a_ping_is_answered(database: MemoryDatabase) -> None:
+async def test_a_ping_is_answered(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server, server.listen() as listener:
         await _opened(listener)
         await listener.send('{"type":"ping"}')

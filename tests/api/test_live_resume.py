@@ -16,7 +16,7 @@ from telemetra.adapters.memory import MemoryDatabase, MemoryFeed, MemoryTransact
 from telemetra.domain.changes import Step
 from telemetra.domain.positions import EPOCH_BYTES, Position, Snapshot
 from tests.api.live_feeds import GatedFeed
-from tests.api.live_server import Listener, LiveServer, serve
+from tests.api.live_server import Listener, LiveServer, Serve
 from tests.contract.samples import a_moment, a_stream, a_window, at
 
 Told = tuple[str, str]
@@ -60,7 +60,9 @@ async def _resumed(listener: Listener, *, since: str) -> None:
     assert (connected["type"], connected["resumed"], connected["position"]) == ("connected", True, since)
 
 
-async def test_a_commit_between_subscribing_and_reading_comes_once(database: MemoryDatabase) -> None:
+async def test_a_commit_between_subscribing_and_reading_comes_once(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     feed = GatedFeed(database)
     async with serve(database, feed=feed) as server:
         feed.reads_go.clear()
@@ -75,7 +77,9 @@ async def test_a_commit_between_subscribing_and_reading_comes_once(database: Mem
             assert _minutes([await listener.next()]) == [3]
 
 
-async def test_a_transaction_open_at_the_snapshot_comes_when_it_commits(database: MemoryDatabase) -> None:
+async def test_a_transaction_open_at_the_snapshot_comes_when_it_commits(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     slow = database.begin()
     slow.put_window(a_window(1))
     async with serve(database) as server:
@@ -89,6 +93,7 @@ async def test_a_transaction_open_at_the_snapshot_comes_when_it_commits(database
 
 
 async def test_of_a_step_half_seen_only_the_rest_comes_under_labels_of_its_own(
+    serve: Serve,
     database: MemoryDatabase,
 ) -> None:
     with database.begin() as transaction:
@@ -116,7 +121,9 @@ async def test_of_a_step_half_seen_only_the_rest_comes_under_labels_of_its_own(
             assert _minutes(await again.take(2)) == [4, 5]
 
 
-async def test_a_step_that_the_snapshot_includes_is_not_told_again(database: MemoryDatabase) -> None:
+async def test_a_step_that_the_snapshot_includes_is_not_told_again(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     with database.begin() as transaction:
         transaction.put_stream(a_stream("other"))
     feed = GatedFeed(database)
@@ -131,7 +138,9 @@ async def test_a_step_that_the_snapshot_includes_is_not_told_again(database: Mem
             assert _minutes([await listener.next()]) == [2]
 
 
-async def test_resuming_from_the_snapshots_position_misses_nothing(database: MemoryDatabase) -> None:
+async def test_resuming_from_the_snapshots_position_misses_nothing(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     async with serve(database) as server:
         async with server.listen() as listener:
             _, snapshot = await listener.take(2)
@@ -143,7 +152,7 @@ async def test_resuming_from_the_snapshots_position_misses_nothing(database: Mem
             assert _minutes([await again.next()]) == [4]
 
 
-async def test_resuming_after_a_heartbeat_misses_nothing(database: MemoryDatabase) -> None:
+async def test_resuming_after_a_heartbeat_misses_nothing(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database, live_heartbeat=0.05) as server:
         async with server.listen() as listener:
             *_, beat = await listener.until(lambda message: message["type"] == "heartbeat")
@@ -153,7 +162,9 @@ async def test_resuming_after_a_heartbeat_misses_nothing(database: MemoryDatabas
             assert _minutes([await again.next()]) == [1]
 
 
-async def test_more_than_a_page_that_was_missed_comes_whole_and_in_order(database: MemoryDatabase) -> None:
+async def test_more_than_a_page_that_was_missed_comes_whole_and_in_order(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     since = str(database.position())
     for hour in range(15):
         with database.begin() as transaction:
@@ -178,7 +189,7 @@ async def test_more_than_a_page_that_was_missed_comes_whole_and_in_order(databas
     ids=["unreadable", "empty", "huge", "another epoch", "bad UTF-8"],
 )
 async def test_a_position_that_is_not_understood_gets_a_snapshot(
-    database: MemoryDatabase, since: str
+    serve: Serve, database: MemoryDatabase, since: str
 ) -> None:
     async with serve(database) as server, server.listen(since=since) as listener:
         connected, snapshot = await listener.take(2)
@@ -186,7 +197,9 @@ async def test_a_position_that_is_not_understood_gets_a_snapshot(
     assert snapshot["type"] == "snapshot"
 
 
-async def test_a_position_older_than_the_removals_kept_gets_a_snapshot(database: MemoryDatabase) -> None:
+async def test_a_position_older_than_the_removals_kept_gets_a_snapshot(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     _put(database, 1)
     since = str(database.position())
     with database.begin() as transaction:
@@ -197,7 +210,9 @@ async def test_a_position_older_than_the_removals_kept_gets_a_snapshot(database:
     assert (connected["resumed"], snapshot["metrics"]) == (False, [])
 
 
-async def test_changes_too_many_to_carry_are_read_from_the_database(database: MemoryDatabase) -> None:
+async def test_changes_too_many_to_carry_are_read_from_the_database(
+    serve: Serve, database: MemoryDatabase
+) -> None:
     feed = GatedFeed(database)
     feed.change_step = _touch_only
     async with serve(database, feed=feed) as server, server.listen() as listener:
@@ -207,7 +222,7 @@ async def test_changes_too_many_to_carry_are_read_from_the_database(database: Me
             assert _minutes(await listener.take(3)) == [minute, minute + 1, minute + 2]
 
 
-async def test_a_catch_up_waits_for_a_database_that_is_away(database: MemoryDatabase) -> None:
+async def test_a_catch_up_waits_for_a_database_that_is_away(serve: Serve, database: MemoryDatabase) -> None:
     feed = GatedFeed(database)
     feed.change_step = _touch_only
     async with serve(database, feed=feed) as server, server.listen() as listener:
@@ -218,7 +233,7 @@ async def test_a_catch_up_waits_for_a_database_that_is_away(database: MemoryData
     assert feed.refused_reads == 0
 
 
-async def test_a_feed_that_breaks_costs_no_update(database: MemoryDatabase) -> None:
+async def test_a_feed_that_breaks_costs_no_update(serve: Serve, database: MemoryDatabase) -> None:
     feed = GatedFeed(database)
     async with serve(database, feed=feed) as server, server.listen() as listener:
         await listener.take(2)
@@ -231,7 +246,9 @@ async def test_a_feed_that_breaks_costs_no_update(database: MemoryDatabase) -> N
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_resuming_from_any_message_gives_exactly_the_rest(database: MemoryDatabase, seed: int) -> None:
+async def test_resuming_from_any_message_gives_exactly_the_rest(
+    serve: Serve, database: MemoryDatabase, seed: int
+) -> None:
     """The oracle: of all rows in their newest form, those that the prefix has not told."""
     async with serve(database) as server:
         start = str(database.position())
@@ -251,7 +268,7 @@ async def test_resuming_from_any_message_gives_exactly_the_rest(database: Memory
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_listener_that_is_cut_off_again_and_again_gets_everything_once(
-    database: MemoryDatabase, seed: int
+    serve: Serve, database: MemoryDatabase, seed: int
 ) -> None:
     dice = _dice(1000 + seed)
     start = since = str(database.position())

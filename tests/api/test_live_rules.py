@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
 from contextlib import AsyncExitStack
 
 import pytest
@@ -16,7 +14,7 @@ from telemetra.adapters.memory import MemoryDatabase
 from telemetra.domain.errors import SchemaOutdated
 from telemetra.entrypoints.live.protocol import CloseCode
 from tests.api.live_feeds import GatedFeed
-from tests.api.live_server import PATIENCE_SECONDS, LiveServer, serve
+from tests.api.live_server import Serve
 from tests.contract.samples import a_stream, a_window
 
 PING = '{"type":"ping"}'
@@ -37,14 +35,14 @@ def _advice_ms(reason: str) -> int:
 
 
 @pytest.mark.parametrize("path", ["nothing", "lofi%00", "%ff", "%zz", "lofi%2Fx", "lofi%2F", "x" * 5_000])
-async def test_an_unknown_stream_is_4404(database: MemoryDatabase, path: str) -> None:
+async def test_an_unknown_stream_is_4404(serve: Serve, database: MemoryDatabase, path: str) -> None:
     async with serve(database) as server, server.listen(path) as listener:
         code, reason, messages = await listener.end()
     assert (code, reason) == (CloseCode.STREAM_NOT_FOUND, "stream_not_found")
     assert [(message["type"], message["code"]) for message in messages] == [("error", "stream_not_found")]
 
 
-async def test_an_unknown_stream_with_a_position_is_4404(database: MemoryDatabase) -> None:
+async def test_an_unknown_stream_with_a_position_is_4404(serve: Serve, database: MemoryDatabase) -> None:
     async with (
         serve(database) as server,
         server.listen("nothing", since=str(database.position())) as listener,
@@ -53,7 +51,7 @@ async def test_an_unknown_stream_with_a_position_is_4404(database: MemoryDatabas
     assert code == CloseCode.STREAM_NOT_FOUND
 
 
-async def test_a_database_that_is_away_is_1013_with_advice(database: MemoryDatabase) -> None:
+async def test_a_database_that_is_away_is_1013_with_advice(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server:
         with database.unavailable():
             async with server.listen() as listener:
@@ -63,7 +61,7 @@ async def test_a_database_that_is_away_is_1013_with_advice(database: MemoryDatab
     assert [message["code"] for message in messages] == ["database_unavailable"]
 
 
-async def test_a_listener_too_many_is_1013_with_advice(database: MemoryDatabase) -> None:
+async def test_a_listener_too_many_is_1013_with_advice(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database, live_max_listeners=2) as server, server.listen() as one, server.listen():
         await one.take(2)
         async with server.listen() as third:
@@ -75,7 +73,7 @@ async def test_a_listener_too_many_is_1013_with_advice(database: MemoryDatabase)
         assert (await one.next())["type"] == "pong"
 
 
-async def test_an_address_has_a_limit_of_its_own(database: MemoryDatabase) -> None:
+async def test_an_address_has_a_limit_of_its_own(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database, live_max_listeners_per_address=1) as server:
         async with server.listen() as one:
             await one.take(2)
@@ -97,7 +95,7 @@ async def test_an_address_has_a_limit_of_its_own(database: MemoryDatabase) -> No
     ],
 )
 async def test_a_welcome_origin_is_served(
-    database: MemoryDatabase, allowed: tuple[str, ...], origin: str | None
+    serve: Serve, database: MemoryDatabase, allowed: tuple[str, ...], origin: str | None
 ) -> None:
     async with serve(database, cors_origins=allowed) as server:
         page = origin and origin.format(port=server.port)
@@ -116,7 +114,7 @@ async def test_a_welcome_origin_is_served(
     ],
 )
 async def test_a_foreign_origin_is_refused_before_it_is_accepted(
-    database: MemoryDatabase, allowed: tuple[str, ...], origin: str
+    serve: Serve, database: MemoryDatabase, allowed: tuple[str, ...], origin: str
 ) -> None:
     async with serve(database, cors_origins=allowed) as server:
         with pytest.raises(InvalidStatus) as refused:
@@ -130,7 +128,7 @@ async def test_a_foreign_origin_is_refused_before_it_is_accepted(
     "message", ["", "?", "{}", "[]", "1", '{"type":"pong"}', '{"type":1}', b"\x00", b"", "[" * 60_000]
 )
 async def test_what_is_not_understood_is_an_error_and_then_1008(
-    database: MemoryDatabase, message: str | bytes
+    serve: Serve, database: MemoryDatabase, message: str | bytes
 ) -> None:
     async with serve(database) as server, server.listen() as listener:
         await listener.take(2)
@@ -145,7 +143,7 @@ async def test_what_is_not_understood_is_an_error_and_then_1008(
     assert [last["code"] for last in messages] == ["message_invalid"]
 
 
-async def test_a_flood_is_1008_and_nobody_else_notices(database: MemoryDatabase) -> None:
+async def test_a_flood_is_1008_and_nobody_else_notices(serve: Serve, database: MemoryDatabase) -> None:
     async with (
         serve(database, live_messages_per_minute=5) as server,
         server.listen() as quiet,
@@ -162,14 +160,14 @@ async def test_a_flood_is_1008_and_nobody_else_notices(database: MemoryDatabase)
         assert (await quiet.next())["type"] == "pong"
 
 
-async def test_a_message_above_64_kib_is_1009(database: MemoryDatabase) -> None:
+async def test_a_message_above_64_kib_is_1009(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server, server.listen() as listener:
         await listener.take(2)
         await listener.send("x" * (64 * 1024 + 1))
         assert (await listener.end())[0] == CloseCode.TOO_LARGE
 
 
-async def test_text_that_is_not_utf_8_is_1007(database: MemoryDatabase) -> None:
+async def test_text_that_is_not_utf_8_is_1007(serve: Serve, database: MemoryDatabase) -> None:
     async with serve(database) as server, server.listen() as listener:
         await listener.take(2)
         frame = Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True)
@@ -179,13 +177,14 @@ async def test_text_that_is_not_utf_8_is_1007(database: MemoryDatabase) -> None:
 
 
 async def test_a_listener_that_reads_nothing_is_let_go_while_others_are_served(
+    serve: Serve,
     database: MemoryDatabase,
 ) -> None:
     with capture_logs() as logs:
         async with (
             serve(database, live_stall_timeout=0.3) as server,
             server.listen() as quick,
-            _deaf(server) as deaf,
+            server.deaf() as deaf,
         ):
             await quick.take(2)
             # The kernel takes megabytes before the server learns that nobody reads.
@@ -203,6 +202,7 @@ async def test_a_listener_that_reads_nothing_is_let_go_while_others_are_served(
 
 
 async def test_a_hub_that_closes_sends_listeners_away_with_spread_out_advice(
+    serve: Serve,
     database: MemoryDatabase,
 ) -> None:
     async with serve(database) as server, AsyncExitStack() as stack:
@@ -216,7 +216,7 @@ async def test_a_hub_that_closes_sends_listeners_away_with_spread_out_advice(
     assert len({_advice_ms(reason) for _, reason, _ in endings}) > 1
 
 
-async def test_a_history_that_ends_under_a_listener_is_1012(database: MemoryDatabase) -> None:
+async def test_a_history_that_ends_under_a_listener_is_1012(serve: Serve, database: MemoryDatabase) -> None:
     feed = GatedFeed(database)
     async with serve(database, feed=feed) as server, server.listen() as listener:
         await listener.take(2)
@@ -231,7 +231,7 @@ async def test_a_history_that_ends_under_a_listener_is_1012(database: MemoryData
 
 @pytest.mark.parametrize("fault", [ValueError("a secret"), SchemaOutdated(found="1", wanted="2")])
 async def test_an_unforeseen_fault_is_1011_without_details(
-    database: MemoryDatabase, fault: Exception
+    serve: Serve, database: MemoryDatabase, fault: Exception
 ) -> None:
     feed = GatedFeed(database)
     feed.fault = fault
@@ -242,32 +242,3 @@ async def test_an_unforeseen_fault_is_1011_without_details(
     assert [message["code"] for message in messages] == ["internal_error"]
     assert str(fault) not in str(messages)
     assert [line for line in logs if line["event"] == "live_listener_failed" and line["exc_info"]]
-
-
-class _Deaf:
-    """A client that shakes hands and then never reads."""
-
-    def __init__(self, server: LiveServer) -> None:
-        self._server = server
-
-    async def __aenter__(self) -> socket.socket:
-        loop = asyncio.get_running_loop()
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self._socket.setblocking(False)  # noqa: FBT003  (that is how it is called)
-        request = (
-            f"GET /ws/live/lofi HTTP/1.1\r\nHost: 127.0.0.1:{self._server.port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await loop.sock_connect(self._socket, ("127.0.0.1", self._server.port))
-            await loop.sock_sendall(self._socket, request.encode())
-            assert b"101" in await loop.sock_recv(self._socket, 16)
-        return self._socket
-
-    async def __aexit__(self, *_: object) -> None:
-        self._socket.close()
-
-
-_deaf = _Deaf

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
 
-from telemetra.adapters.memory import MemoryDatabase, MemoryProbe, MemoryWriter, memory_ports
+from telemetra.adapters.memory import MemoryDatabase, MemoryLiveBus, MemoryProbe, MemoryWriter, memory_ports
 from telemetra.adapters.postgres import PostgresAddress, open_postgres, open_writer
 from telemetra.domain.ports import Ports
 from tests.contract.memory_script import MemoryScript
@@ -21,12 +22,36 @@ BACKENDS: Final = ["memory_world", "postgres_world"]
 STRANGERS: Final = 6
 """How many transactions of the script may be open at once."""
 
+END_SESSIONS: Final = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name = 'telemetra' and datname = current_database()
+"""
+FORGET_REMOVALS: Final = """
+    with gone as (delete from removals returning revision)
+    update telemetra_state set removals_horizon = (select revision from gone order by revision desc limit 1)
+"""
+
 
 @asynccontextmanager
 async def open_memory_world() -> AsyncIterator[World]:
     """Open a database in memory."""
     database = MemoryDatabase()
-    yield World(ports=memory_ports(database), writer=MemoryWriter(database), script=MemoryScript(database))
+
+    async def interrupt() -> None:
+        with database.unavailable():
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+    async def forget_removals() -> None:
+        database.forget_removals()
+
+    yield World(
+        ports=memory_ports(database),
+        writer=MemoryWriter(database),
+        script=MemoryScript(database),
+        interrupt=interrupt,
+        forget_removals=forget_removals,
+    )
 
 
 @asynccontextmanager
@@ -52,10 +77,24 @@ async def open_postgres_world(address: PostgresAddress) -> AsyncIterator[World]:
             metrics=postgres.metrics,
             moments=postgres.moments,
             feed=postgres.feed,
+            bus=MemoryLiveBus(),
             database=postgres.probe,
             redis=MemoryProbe(),
         )
+
+        async def interrupt() -> None:
+            await pool.execute(END_SESSIONS)
+
+        async def forget_removals() -> None:
+            await pool.execute(FORGET_REMOVALS)
+
         try:
-            yield World(ports=ports, writer=writer, script=script)
+            yield World(
+                ports=ports,
+                writer=writer,
+                script=script,
+                interrupt=interrupt,
+                forget_removals=forget_removals,
+            )
         finally:
             await script.aclose()

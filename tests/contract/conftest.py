@@ -8,6 +8,7 @@ import pytest
 
 from telemetra.adapters.postgres import PostgresAddress
 from tests.contract.backends import BACKENDS, open_memory_world, open_postgres_world
+from tests.contract.buses import BusWorld, open_memory_bus, open_redis_bus
 from tests.contract.world import World
 
 
@@ -29,3 +30,15 @@ def world(request: pytest.FixtureRequest) -> World:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, World)
     return found
+
+
+@pytest.fixture
+async def memory_bus() -> AsyncIterator[BusWorld]:
+    async with open_memory_bus() as world:
+        yield world
+
+
+@pytest.fixture
+async def redis_bus(redis_url: str) -> AsyncIterator[BusWorld]:
+    async with open_redis_bus(redis_url) as world:
+        yield world

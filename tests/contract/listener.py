@@ -93,58 +93,78 @@ async def position_now(world: World) -> Position:
 class Follower:
     """Steps of a feed, each with a bound on the wait for it, and without a gap between them."""
 
-    def __init__(self, feed: ChangeFeed) -> None:
-        self._feed = feed
+    def __init__(self, following: AsyncIterator[Step]) -> None:
+        self._source = following
         self._steps: asyncio.Queue[Step] = asyncio.Queue()
         self._last: Step | None = None
         self._following = asyncio.create_task(self._follow())
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether a step has come that was not asked for yet."""
+        return not self._steps.empty()
+
+    async def ended(self) -> None:
+        """Wait for the end of the steps."""
+        await asyncio.wait_for(asyncio.shield(self._following), BOUND_SECONDS)
+
     async def next_step(self) -> Step:
         """Return the next step, which must begin where the last one ended."""
-        arriving = asyncio.create_task(self._steps.get())
-        await asyncio.wait(
-            {arriving, self._following}, timeout=BOUND_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not arriving.done():
-            arriving.cancel()
-            if self._following.done():
-                self._following.result()
-            raise TimeoutError("No step came.")
-        step = arriving.result()
+        step = await self._next() if self._steps.empty() else self._steps.get_nowait()
         assert self._last is None or step.before == self._last.after, "a gap between steps"
         self._last = step
         return step
 
     async def until_told(self, stream_id: str, data: object) -> list[Step]:
         """Return the steps up to the one that tells this of the stream."""
-        steps = []
-        while True:
-            steps.append(await self.next_step())
-            if any(change.data == data for change in steps[-1].changes.get(stream_id, ())):
-                return steps
+        steps: list[Step] = []
+        async with asyncio.timeout(BOUND_SECONDS):
+            while not (steps and any(change.data == data for change in steps[-1].changes.get(stream_id, ()))):
+                steps.append(await self.next_step())
+        return steps
 
     async def stop(self) -> None:
         self._following.cancel()
         with suppress(asyncio.CancelledError):
             await self._following
 
+    async def _next(self) -> Step:
+        arriving = asyncio.create_task(self._steps.get())
+        await asyncio.wait(
+            {arriving, self._following}, timeout=BOUND_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if arriving.done():
+            return arriving.result()
+        arriving.cancel()
+        if self._following.done():
+            self._following.result()
+            raise EOFError("The steps have ended.")
+        raise TimeoutError("No step came.")
+
     async def _follow(self) -> None:
-        async for step in self._feed.steps():
+        async for step in self._source:
             self._steps.put_nowait(step)
+
+
+@asynccontextmanager
+async def taking(steps: AsyncIterator[Step]) -> AsyncIterator[Follower]:
+    """Take the steps for as long as the block lasts."""
+    follower = Follower(steps)
+    try:
+        yield follower
+    finally:
+        await follower.stop()
 
 
 @asynccontextmanager
 async def following(feed: ChangeFeed) -> AsyncIterator[Follower]:
     """Follow the feed from the moment it stands."""
-    follower = Follower(feed)
-    try:
+    async with taking(feed.steps()) as follower:
         first = await follower.next_step()
         assert first.before == first.after
         assert not first.changes
         assert not first.everywhere
         yield follower
-    finally:
-        await follower.stop()
 
 
 def _newest_window(window: MetricWindow) -> tuple[datetime, datetime]:

@@ -1,11 +1,12 @@
-"""The contract of `ChangeFeed.steps`: from now on, without a gap, each change once."""
+"""The contract of `ChangeFeed.steps`: from a position or from now on, without a gap, each change once."""
 
 from __future__ import annotations
 
 import asyncio
 
 from telemetra.domain.changes import ChangeKind, Removal, Step
-from tests.contract.listener import Copy, Follower, following, stored
+from telemetra.domain.positions import EPOCH_BYTES, Position
+from tests.contract.listener import Copy, Follower, following, position_now, stored, taking
 from tests.contract.samples import a_moment, a_stream, a_window, at
 from tests.contract.world import World
 
@@ -202,3 +203,75 @@ async def test_reading_goes_on_from_where_a_step_ended(world: World) -> None:
     assert [change.data for change in page.changes] == [a_moment()]
     page = await world.ports.feed.since("lofi", step.before, limit=10)
     assert len(page.changes) == 2
+
+
+async def test_following_begins_at_the_position_that_is_given(world: World) -> None:
+    async with world.transaction() as transaction:
+        await transaction.put_window(a_window(0))
+    after = await position_now(world)
+    copy = Copy()
+    copy.replace(await stored(world, "lofi"))
+    async with world.transaction() as transaction:
+        await transaction.put_window(a_window(1))
+    async with taking(world.ports.feed.steps(after)) as follower:
+        first = await follower.next_step()
+        assert first.before == after
+        assert first.carried
+        assert [change.data for change in first.changes["lofi"]] == [(await stored(world, "lofi")).metrics[0]]
+        for step in [first, *await finish(world, follower)]:
+            copy.apply(step.changes.get("lofi", ()))
+    await copy.assert_complete(world, "lofi")
+
+
+async def test_the_first_step_comes_though_nothing_has_changed_since_the_position(world: World) -> None:
+    async with world.transaction() as transaction:
+        await transaction.put_window(a_window())
+    after = await position_now(world)
+    async with taking(world.ports.feed.steps(after)) as follower:
+        first = await follower.next_step()
+    assert first.before == first.after == after
+    assert first.carried
+    assert not first.changes
+
+
+async def test_what_has_changed_since_another_history_is_not_carried(world: World) -> None:
+    async with world.transaction() as transaction:
+        await transaction.put_window(a_window())
+    here = await position_now(world)
+    after = Position(bytes(EPOCH_BYTES), here.seen)
+    async with taking(world.ports.feed.steps(after)) as follower:
+        first = await follower.next_step()
+        assert (first.before, first.after) == (after, here)
+        assert not first.carried
+        assert not first.changes
+        assert await finish(world, follower)
+
+
+async def test_what_has_changed_since_removals_that_are_forgotten_is_not_carried(world: World) -> None:
+    async with world.transaction() as transaction:
+        await transaction.put_moment(a_moment())
+    after = await position_now(world)
+    async with world.transaction() as transaction:
+        await transaction.remove_moment("m1")
+    await world.forget_removals()
+    async with taking(world.ports.feed.steps(after)) as follower:
+        first = await follower.next_step()
+        assert first.before == after
+        assert not first.carried
+        assert await finish(world, follower)
+
+
+async def test_when_the_database_goes_away_following_goes_on_from_where_it_stood(world: World) -> None:
+    copy = Copy()
+    async with following(world.ports.feed) as follower:
+        async with world.transaction() as transaction:
+            await transaction.put_window(a_window(0))
+        for step in await finish(world, follower):
+            copy.apply(step.changes.get("lofi", ()))
+        await world.interrupt()
+        async with world.transaction() as transaction:
+            await transaction.put_window(a_window(1))
+            await transaction.put_moment(a_moment("after"))
+        for step in await follower.until_told("lofi", a_moment("after")):
+            copy.apply(step.changes.get("lofi", ()))
+    await copy.assert_complete(world, "lofi")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +54,10 @@ class World:
     ports: Ports
     writer: StreamWriter
     script: Script
+    interrupt: Callable[[], Awaitable[None]]
+    """Take the database away from everybody who uses it, and give it back at once."""
+    forget_removals: Callable[[], Awaitable[None]]
+    """Forget what was removed, as the database does with what is a week old."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import psutil
 
+from telemetra.adapters.postgres import PostgresAddress
+
 START_SECONDS = 60
 END_SECONDS = 30
 OK = {"status": "ok", "database": "ok", "redis": "ok"}
@@ -28,6 +30,19 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
         name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ
     }
     return {**kept, "HOME": str(data_dir.parent), "TELEMETRA_DATA_DIR": str(data_dir), **settings}
+
+
+def external(address: PostgresAddress, redis_url: str) -> dict[str, str]:
+    """Return the settings that name a database and a Redis of one's own."""
+    return {
+        "POSTGRES_HOST": address.host,
+        "POSTGRES_PORT": str(address.port),
+        "POSTGRES_USER": address.user,
+        "POSTGRES_PASSWORD": address.password,
+        "POSTGRES_DB": address.database,
+        "POSTGRES_SSL": "disable",
+        "REDIS_URL": redis_url,
+    }
 
 
 class Service:

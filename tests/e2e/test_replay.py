@@ -13,8 +13,8 @@ import websockets
 
 from telemetra.adapters.postgres import PostgresAddress
 from tests.databases import connected
-from tests.e2e.service import run_telemetra, serving
-from tests.e2e.test_serve import embedded_database, external
+from tests.e2e.service import external, run_telemetra, serving
+from tests.e2e.test_serve import embedded_database
 
 REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "chat" / "sphynx_6h.jsonl.gz"
 MESSAGES = 15_862
@@ -70,6 +70,7 @@ async def test_a_log_is_loaded_without_a_service_and_bad_lines_are_named(
     assert f"{log}:41:" in error
     assert "Traceback" not in error
     assert f"No service runs on {data_dir}" in error
+    assert "TELEMETRA_DATA_DIR" in error
     assert "89" in out
     assert f"into the embedded database in {data_dir}" in out
     async with serving(data_dir) as service:
@@ -88,6 +89,18 @@ async def test_a_database_of_ones_own_is_named(
     assert (code, error) == (0, "")
     assert f"into {database.host}/{database.database}" in out
     assert database.password not in out
+
+
+@pytest.mark.parametrize("command", ["replay", "migrate"])
+async def test_a_database_of_ones_own_needs_no_engine_beside_it(
+    data_dir: Path, tmp_path: Path, database: PostgresAddress, command: str
+) -> None:
+    log = tmp_path / "chat.jsonl"
+    log.write_text('{"t": 1, "user": "u", "text": "hi", "emotes": []}\n')
+    arguments = (str(log), "--stream", "mine") if command == "replay" else ()
+    code, _, error = await run_telemetra(data_dir, command, *arguments, **external(database, ""))
+    assert (code, error) == (0, "")
+    assert not data_dir.exists()
 
 
 async def test_a_migration_says_where_it_happened(data_dir: Path) -> None:

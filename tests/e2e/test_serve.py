@@ -26,6 +26,7 @@ from tests.e2e.service import (
     START_SECONDS,
     Service,
     all_gone,
+    external,
     run_telemetra,
     serving,
     when_healthy,
@@ -125,7 +126,10 @@ async def test_the_way_into_the_embedded_database_is_told_while_it_runs(data_dir
         await connection.close()
     code, _, error = await run_telemetra(data_dir, "database-url")
     assert code == 1
-    assert "telemetra serve" in error
+    assert f"No embedded database runs in {data_dir}" in error
+    assert all(
+        name in error for name in ("telemetra serve", "TELEMETRA_DATA_DIR", ".telemetra", "POSTGRES_HOST")
+    )
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
@@ -135,6 +139,16 @@ async def test_an_end_is_clean_and_leaves_nothing_running(data_dir: Path, signal
         assert len(family) > 2
         assert await service.end(signal_number) == 0
         await all_gone(family)
+
+
+async def test_a_second_ctrl_c_ends_it_as_cleanly_and_no_fault_is_told(data_dir: Path) -> None:
+    async with serving(data_dir) as service:
+        family = service.family()
+        service.process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0.02)
+        assert await service.end(signal.SIGINT) == 0
+        await all_gone(family)
+    assert [line for line in service.log if "error" in line.lower() or "Traceback" in line] == []
 
 
 async def test_a_second_start_has_the_rows_of_the_first(data_dir: Path) -> None:
@@ -160,7 +174,45 @@ async def test_a_second_service_on_the_same_data_is_refused_with_the_pid(data_di
         code, _, error = await run_telemetra(data_dir, "serve", "--port", "0")
         assert code == 1
         assert str(service.process.pid) in error
+        assert "REDIS_URL" not in error
         await when_healthy(service)
+
+
+async def test_a_second_service_that_needs_the_directory_for_valkey_alone_is_told_so(
+    data_dir: Path, database: PostgresAddress
+) -> None:
+    settings = external(database, "")
+    async with serving(data_dir) as service:
+        code, _, error = await run_telemetra(data_dir, "serve", "--port", "0", **settings)
+        assert code == 1
+        assert f"in use by process {service.process.pid}" in error
+        assert "only for the embedded Valkey" in error
+        assert "REDIS_URL" in error
+
+
+async def test_a_worker_that_dies_is_told_and_replaced(data_dir: Path) -> None:
+    async with serving(data_dir, "--workers", "2") as service:
+        await when_healthy(service)
+        workers = {process.pid for process in service.family() if "spawn_main" in " ".join(process.cmdline())}
+        assert len(workers) == 2
+        killed = workers.pop()
+        os.kill(killed, signal.SIGKILL)
+        told = await service.logged(event="worker_replaced", pid=killed)
+        assert (told["level"], told["exit_code"]) == ("warning", -signal.SIGKILL)
+        assert told["new_pid"] in {process.pid for process in service.family()}
+        await when_healthy(service)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_what_is_hardly_meant_in_the_file_is_told_once(data_dir: Path, workers: str) -> None:
+    (data_dir.parent / ".env").write_text("POSTGRES_HOSTT=db\nPOSTGRES_PASSWORD=s3cretpw\n")
+    async with serving(data_dir, "--workers", workers) as service:
+        await when_healthy(service)
+    told = [json.loads(line) for line in service.log if "setting_overlooked" in line]
+    assert [line["level"] for line in told] == ["warning", "warning"]
+    assert "did you mean POSTGRES_HOST?" in told[0]["reason"]
+    assert "POSTGRES_PASSWORD has no effect" in told[1]["reason"]
+    assert "s3cretpw" not in "".join(service.log)
 
 
 async def test_several_workers_serve_and_deliver(data_dir: Path) -> None:
@@ -203,18 +255,6 @@ async def test_all_bad_settings_are_named_at_once(data_dir: Path) -> None:
     assert all(name in error for name in ("PORT", "LIVE_INTERVAL", "REDIS_URL"))
     assert "hidden-secret" not in error
     assert "Traceback" not in error
-
-
-def external(address: PostgresAddress, redis_url: str) -> dict[str, str]:
-    return {
-        "POSTGRES_HOST": address.host,
-        "POSTGRES_PORT": str(address.port),
-        "POSTGRES_USER": address.user,
-        "POSTGRES_PASSWORD": address.password,
-        "POSTGRES_DB": address.database,
-        "POSTGRES_SSL": "disable",
-        "REDIS_URL": redis_url,
-    }
 
 
 async def test_a_database_of_ones_own_is_migrated_by_command_and_then_served(
@@ -290,6 +330,13 @@ import os, sys
 if "spawn_main" in " ".join(sys.orig_argv):
     os.environ["POSTGRES_DB"] = "nowhere"
 """
+
+
+async def test_a_server_of_ones_own_is_told_what_is_hardly_meant(data_dir: Path) -> None:
+    (data_dir.parent / ".env").write_text("POSTGRES_HOSTT=db\n")
+    command = (sys.executable, "-c", _UVICORN, "telemetra.asgi:app", "--log-level", "error")
+    async with serving(data_dir, command=command) as service:
+        assert "POSTGRES_HOSTT" in (await service.logged(event="setting_overlooked"))["reason"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--workers", "2")])

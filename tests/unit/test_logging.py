@@ -125,23 +125,34 @@ def test_the_server_s_own_lines_about_sockets_are_left_out_but_its_warnings_are_
     assert [line["level"] for line in lines] == ["error"]
 
 
-def test_text_is_coloured_on_a_terminal() -> None:
+def _shown_on_a_terminal(script: str, **environ: str) -> str:
     controller, terminal = pty.openpty()
     try:
         subprocess.run(
-            [sys.executable, "-c", _PREFACE + "configure_logging()\nlog.info('started', name='a\\x1b[2Jb')"],
+            [sys.executable, "-c", _PREFACE + script],
             stderr=terminal,
             check=True,
             timeout=30,
+            env={**os.environ, "NO_COLOR": "", **environ},
         )
-        shown = os.read(controller, 65536).decode()
+        return os.read(controller, 65536).decode()
     finally:
         os.close(terminal)
         os.close(controller)
+
+
+def test_text_is_coloured_on_a_terminal() -> None:
+    shown = _shown_on_a_terminal("configure_logging()\nlog.info('started', name='a\x1b[2Jb')")
     assert "\x1b[" in shown
     assert "started" in shown
     assert "\x1b[2J" not in shown
     assert not shown.lstrip().startswith("{")
+
+
+def test_text_has_no_colours_where_none_are_wanted() -> None:
+    shown = _shown_on_a_terminal("configure_logging()\nlog.info('started')", NO_COLOR="1")
+    assert "started" in shown
+    assert "\x1b[" not in shown
 
 
 def test_text_can_be_asked_for_without_a_terminal() -> None:

@@ -245,11 +245,17 @@ async def test_at_full_speed_nobody_sleeps_and_windows_go_in_together(
     assert (summary.windows, writer.transactions) == (1200, 3)
 
 
-async def test_what_comes_too_late_is_left_out_and_counted(log_file: Path, database: MemoryDatabase) -> None:
-    write(log_file, line(10) + line(500) + line(450) + line(20))
-    summary = await replay(log_file, database)
-    assert (summary.messages, summary.late, summary.complete) == (4, 1, False)
+async def test_what_comes_too_late_is_left_out_told_and_counted(
+    log_file: Path, database: MemoryDatabase
+) -> None:
+    write(log_file, line(10) + line(500) + line(450) + line(20) + b"oops\n")
+    told = io.StringIO()
+    summary = await replay(log_file, database, console=Console(file=told, width=40))
+    assert (summary.messages, summary.late, summary.bad_lines, summary.complete) == (4, 1, 1, False)
     assert sum(window.chat_count for window in await windows_of(database)) == 3
+    late, bad = told.getvalue().splitlines()
+    assert late == f"{log_file}:4: more than a minute late: its window is closed"
+    assert bad.startswith(f"{log_file}:5: not JSON")
 
 
 async def test_bad_lines_are_told_in_full_at_first_and_then_counted(

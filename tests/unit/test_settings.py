@@ -60,7 +60,10 @@ def test_origins_are_a_list_without_trailing_slashes() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://host", "redis://:p%40ss@host:6380/1", "rediss://user:secret@host:6380", "redis://[::1]:6379/0"],
+    [
+        *("redis://host", "redis://host/", "redis://:p%40ss@host:6380/1", "rediss://user:secret@host:6380"),
+        *("redis://[::1]:6379/0", "rediss://host?ssl_cert_reqs=none"),
+    ],
 )
 def test_a_redis_url_may_have_a_password_and_tls(url: str) -> None:
     assert load_settings({"REDIS_URL": url}, env_file=None).redis_url == url
@@ -69,27 +72,86 @@ def test_a_redis_url_may_have_a_password_and_tls(url: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PORT", "70000"),
-        ("PORT", "-1"),
-        ("PORT", "eighty"),
-        ("DEBUG", "perhaps"),
-        ("LOG_LEVEL", "loud"),
-        ("LOG_FORMAT", "xml"),
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://example.org/path"),
+        ("CORS_ORIGINS", "https://[::1"),
         ("CORS_ORIGINS", "*,https://example.org"),
         ("REDIS_URL", "http://host"),
         ("REDIS_URL", "redis://"),
         ("REDIS_URL", "redis://host:port"),
-        ("POSTGRES_POOL_SIZE", "0"),
-        ("POSTGRES_SSL", "maybe"),
-        ("LIVE_INTERVAL", "0"),
-        ("CACHE_TTL_METRICS", "1.5"),
+        ("TELEMETRA_DATA_DIR", "~nobody-of-this-name/data"),
     ],
 )
 def test_what_cannot_be_used_is_named(name: str, value: str) -> None:
     (problem,) = problems_of(**{name: value})
     assert problem.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PORT", "abc", "expected a whole number from 0 to 65535, not 'abc'"),
+        ("PORT", "70000", "expected a whole number from 0 to 65535, not '70000'"),
+        ("PORT", "-1", "expected a whole number from 0 to 65535, not '-1'"),
+        ("POSTGRES_PORT", "0", "expected a whole number from 1 to 65535, not '0'"),
+        ("CACHE_TTL_METRICS", "1.5", "expected a whole number from 1 to 86400, not '1.5'"),
+        ("LIVE_INTERVAL", "0", "expected a number from 0.005 to 10, not '0'"),
+        ("LIVE_INTERVAL", "nan", "expected a number from 0.005 to 10, not 'nan'"),
+        ("LIVE_STALL_TIMEOUT", "soon", "expected a number above 0, 86400 at most, not 'soon'"),
+        ("DEBUG", "perhaps", "expected true or false, not 'perhaps'"),
+        ("LOG_LEVEL", "loud", "expected DEBUG, INFO, WARNING, ERROR or CRITICAL, not 'loud'"),
+        ("LOG_FORMAT", "xml", "expected auto, json or console, not 'xml'"),
+        ("POSTGRES_SSL", "maybe", "expected disable, prefer, require or verify-full, not 'maybe'"),
+        ("API_TITLE", "x" * 201, f"expected 1 to 200 characters, not '{'x' * 201}'"),
+    ],
+)
+def test_what_was_expected_is_told_in_words(name: str, value: str, told: str) -> None:
+    assert problems_of(**{name: value}) == [f"{name}: {told}"]
+
+
+@pytest.mark.parametrize(
+    "host", ["db", "my_db.example.org", "10.0.0.7", "::1", "fe80::1%eth0", "datenbank-münchen.example"]
+)
+def test_the_database_s_host_is_a_name_or_an_address(host: str) -> None:
+    assert load_settings({"POSTGRES_HOST": host}, env_file=None).postgres_host == host
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "postgres://u:s3cretpw@h/db",
+            "u:s3cretpw@h",
+            "s3cretpw@h",
+            "s3cretpw:5432",
+            "h/s3cretpw",
+            "h s3cretpw",
+        ),
+        *("[::1]s3cretpw", "h?password=s3cretpw", "h\ts3cretpw"),
+    ],
+)
+def test_an_address_with_more_than_a_host_is_refused_and_not_shown(host: str) -> None:
+    (problem,) = problems_of(POSTGRES_HOST=host)
+    assert problem.startswith("POSTGRES_HOST: ")
+    assert "s3cretpw" not in problem
+    assert {"POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"} <= set(
+        re.findall(r"[A-Z_]+", problem)
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://:s3cretpw@host:6379/zero", "redis://:s3cretpw@host/-1", "redis://:s3cretpw@host/0/1"),
+        *("redis://:s3cretpw@host:0", "redis://:s3cretpw@host:70000", "redis://:s3cretpw@", "s3cretpw@host"),
+        *("http://:s3cretpw@host", "redis://u:1#s3cretpw@host", "redis://u:1?s3cretpw@host"),
+        *("redis://u:1/s3cretpw@host", "redis://:s3cretpw@ho st", "redis://[::1:s3cretpw"),
+    ],
+)
+def test_a_redis_url_that_would_be_read_otherwise_is_refused_and_not_shown(url: str) -> None:
+    (problem,) = problems_of(REDIS_URL=url)
+    assert problem.startswith("REDIS_URL: ")
+    assert "s3cretpw" not in problem
 
 
 def test_all_that_is_wrong_is_told_at_once_and_no_secret_is() -> None:

@@ -67,6 +67,8 @@ class Step:
 
     `everywhere` holds removals that concern every stream (a TRUNCATE). A step that is not `carried` has no changes: they
     are too many, or can't be told (another history of the database); readers of any stream read theirs by position.
+    `uncarried` names streams of which the same is true in a step that has the changes of others. A step that ends where
+    it began says that nothing has changed (a beat).
     """
 
     before: Position
@@ -74,6 +76,7 @@ class Step:
     changes: Mapping[str, Sequence[Change]]
     everywhere: Sequence[Change] = ()
     carried: bool = True
+    uncarried: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

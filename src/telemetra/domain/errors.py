@@ -54,6 +54,12 @@ class RedisUnavailable(TelemetraError):
     code = "redis_unavailable"
 
 
+class BusUnavailable(TelemetraError):
+    """The live bus did not take a step; who missed it notices by the positions, and reads the database."""
+
+    code = "bus_unavailable"
+
+
 class SchemaOutdated(TelemetraError):
     """The database's tables are not those that this version works with."""
 

@@ -7,7 +7,8 @@ bounds, and may be called by any number of tasks at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -116,14 +117,77 @@ class ChangeFeed(Protocol):
         """
         ...
 
+    def steps(self, after: Position | None = None) -> AsyncIterator[Step]:
+        """
+        Follow the changes of all streams, from `after` or else from now on, for ever.
+
+        Each step begins where the one before ended, the first at `after`. The first comes as soon as the feed stands
+        (from now on it has no changes); then one comes within the adapter's interval after a commit. When the database
+        goes away it waits and goes on from where it stood. What has changed since a position of another history, or
+        from before removals that are no longer kept, can't be told: that step is not carried. One follower needs one
+        task.
+        """
+        ...
+
+    def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+        """
+        Wait until no other follower of this database leads, then follow as `steps(start())` does.
+
+        `start` is called once, when the lead is won. While one follower leads, no other's `lead` yields. A step comes
+        at least every quarter of a second: when nothing has changed, a beat. It ends when the lead is lost or the
+        database goes away, and waits no longer when the database is away from the beginning; the caller asks again.
+        Whoever closes it gives the lead up. One that dies, is stopped or is cut off from the database loses the lead
+        within 4 seconds, whatever it believes meanwhile: what it still hands on is in order, but others may have said it.
+        """
+        ...
+
+
+@runtime_checkable
+class BusSubscription(Protocol):
+    """
+    What one process hears of the steps that the leader publishes.
+
+    It may hear too little, never anything wrong: whoever takes the steps compares positions.
+    """
+
+    def follow(self, stream_id: str) -> None:
+        """Bring this stream's changes too, from soon on. At once, never fails; following twice is following once."""
+        ...
+
+    def unfollow(self, stream_id: str) -> None:
+        """Bring this stream's changes no more, however often it was followed. At once, never fails."""
+        ...
+
     def steps(self) -> AsyncIterator[Step]:
         """
-        Follow the changes of all streams, from now on, for ever.
+        Hear the steps that are published from soon on, in the order of their publication, for ever.
 
-        Each step begins where the one before ended. The first comes as soon as the feed stands (it has no changes);
-        then one comes within the adapter's interval after a commit. When the database goes away it waits and goes on
-        from where it stood. One follower needs one task.
+        `changes` has those of the followed streams alone. A followed stream that changed, but whose changes did not
+        arrive here, is in `uncarried`. All else is as it was published. Steps may be missing; none comes in part. While
+        the bus is away it waits, and it goes on when the bus is back. One consumer at a time.
         """
+        ...
+
+
+@runtime_checkable
+class LiveBus(Protocol):
+    """Carries steps from the process that leads to all that have listeners."""
+
+    async def publish(self, step: Step) -> int:
+        """
+        Hand a step to every subscription of every process, within a quarter of a second.
+
+        Returned is how many subscriptions there are, the publisher's own among them; a bus of several servers may know
+        of some only.
+
+        Raises:
+            BusUnavailable: it may not have reached all of them.
+
+        """
+        ...
+
+    def subscribe(self) -> AbstractAsyncContextManager[BusSubscription]:
+        """Lend a subscription that follows nothing yet; a bus that is away is no obstacle."""
         ...
 
 
@@ -159,5 +223,6 @@ class Ports:
     metrics: MetricReader
     moments: MomentReader
     feed: ChangeFeed
+    bus: LiveBus
     database: HealthProbe
     redis: HealthProbe

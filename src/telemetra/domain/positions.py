@@ -150,6 +150,13 @@ class Position:
         return position
 
 
+NOTHING_SEEN: Final = Position(bytes(EPOCH_BYTES), Snapshot(0))
+"""
+Where a reader stands that was told nothing yet. It is of no database's history: who resumes there gets a snapshot, and
+not all that was ever written.
+"""
+
+
 def _encode(position: Position) -> str:
     out = bytearray((_VERSION,))
     out += position.epoch

@@ -23,6 +23,7 @@ from telemetra.entrypoints.http.documentation import documentation_routes
 from telemetra.entrypoints.http.head_requests import HeadRequests
 from telemetra.entrypoints.http.health import get_liveness, get_readiness
 from telemetra.entrypoints.http.index import index_route
+from telemetra.entrypoints.http.live_path import ask_for_a_socket
 from telemetra.entrypoints.http.metrics import list_metrics
 from telemetra.entrypoints.http.moments import list_moments
 from telemetra.entrypoints.http.openapi import SocketDocumentation, build_document
@@ -31,7 +32,7 @@ from telemetra.entrypoints.http.refusals import exception_handlers
 from telemetra.entrypoints.http.request_log import RequestLog
 from telemetra.entrypoints.http.streams import get_stream, list_streams
 from telemetra.entrypoints.live.protocol import LiveMessage, PingMessage
-from telemetra.entrypoints.live.socket import LIVE_STATE, live_route_handlers, open_live
+from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
 from telemetra.entrypoints.paths import RawPaths
 from telemetra.settings import Settings
 
@@ -45,10 +46,10 @@ LIVE_SOCKET: Final = SocketDocumentation(
 Connect with a WebSocket client. Every text frame is one `LiveMessage`: first `connected`, then a `snapshot`, or, with
 a `since` that can be resumed, exactly what was missed; then `metrics`, `moment`, `stream` and `removed` as they happen,
 and a `heartbeat` when nothing does. Keep the newest `position`, and reconnect with it as `since`. You may send
-`{"type":"ping"}`; a `pong` comes back.
+`{"type":"ping"}`; a `pong` comes back. Anything else is answered by an `error`, and the second time by the end.
 
-Close codes 1001, 1012, 1013 and 4408 mean: reconnect with `since`. 1007, 1008, 1009 and 4404 mean: do not, something
-has to be mended first.
+Close codes 1001, 1012, 1013 and 4408 mean: reconnect with `since`; where the close reason is `reconnect_after_ms=N`,
+after so many milliseconds. 1007, 1008, 1009 and 4404 mean: do not, something has to be mended first.
 """,
 )
 
@@ -62,12 +63,12 @@ def create_app(
     Its lifespan opens the ports, and closes them at the end. Tests pass fakes; no module keeps anything global.
     """
     settings = settings or Settings()
+    entrance = LiveEntrance(settings)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_ports() as ports, open_live(ports.feed, settings) as live:
+        async with open_ports() as ports, entrance.open(ports.feed, ports.bus):
             app.state[PORTS_STATE] = ports
-            app.state[LIVE_STATE] = live
             yield
 
     @cache
@@ -78,7 +79,7 @@ def create_app(
         [
             *api_routes(settings),
             *documentation_routes(document, settings.api_title),
-            *live_route_handlers(),
+            ask_for_a_socket,
         ],
         dependencies={"ports": Provide(provide_ports)},
         exception_handlers=exception_handlers(debug=settings.debug),
@@ -88,7 +89,8 @@ def create_app(
         logging_config=None,
     )
     # From the outside in: a request is named first, and what may answer in place of the routes goes above HeadRequests.
-    return RequestLog(CrossOrigin(HeadRequests(RawPaths(routes)), settings.cors_origins))
+    layers = CrossOrigin(HeadRequests(RawPaths(LiveSockets(routes, entrance))), settings.cors_origins)
+    return RequestLog(layers)
 
 
 def api_routes(settings: Settings) -> list[ControllerRouterHandler]:

@@ -33,6 +33,8 @@ class RawPaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] in {"http", "websocket"}:
+            # Servers may leave it out, and the router changes the path.
+            scope["raw_path"] = scope.get("raw_path") or sent_path(scope).encode()
             scope["path"] = canonical_path(scope)
         await self._app(scope, receive, send)
 

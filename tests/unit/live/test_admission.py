@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from telemetra.entrypoints.live.admission import Admission, is_origin_allowed
+from telemetra.entrypoints.live.allowance import Allowance
 from telemetra.entrypoints.live.ending import ListenerEnded
-from telemetra.entrypoints.live.inbox import Allowance
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,9 @@ def test_an_allowance_comes_back_with_time() -> None:
     assert [allowance.take() for _ in range(3)] == [True, True, False]
     now = 1e6
     assert [allowance.take() for _ in range(61)] == [True] * 60 + [False]
+
+
+def test_open_files_are_left_to_others() -> None:
+    admission = Admission(max_listeners=1_000, max_per_address=1_000, open_files=258)
+    with admission.admit("a"), admission.admit("b"), pytest.raises(ListenerEnded), admission.admit("c"):
+        pass

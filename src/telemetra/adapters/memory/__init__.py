@@ -1,5 +1,6 @@
 """Shipped fakes: the ports over a database in memory, for tests and for trying things out."""
 
+from telemetra.adapters.memory.bus import MemoryLiveBus
 from telemetra.adapters.memory.database import MemoryDatabase, MemoryTransaction
 from telemetra.adapters.memory.feed import MemoryFeed
 from telemetra.adapters.memory.ports import MemoryProbe, memory_ports
@@ -9,6 +10,7 @@ from telemetra.adapters.memory.writer import MemoryWriter
 __all__ = [
     "MemoryDatabase",
     "MemoryFeed",
+    "MemoryLiveBus",
     "MemoryMetrics",
     "MemoryMoments",
     "MemoryProbe",

@@ -44,6 +44,7 @@ class MemoryDatabase:
         self._available = True
         self._lock = threading.RLock()
         self._bells: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._led = False
 
     @property
     def available(self) -> bool:
@@ -127,9 +128,24 @@ class MemoryDatabase:
             self._in_progress.clear()
             self._next_revision = self._tables.newest_revision + 1
 
+    def take_lead(self) -> bool:
+        """Take the lead if nobody has it; whoever took it gives it up."""
+        with self._lock:
+            taken, self._led = not self._led, True
+            return taken
+
+    def give_lead_up(self) -> None:
+        """Let another take the lead."""
+        self._led = False
+        self._ring()
+
     @contextmanager
     def listening(self) -> Iterator[asyncio.Event]:
-        """Lend an event of the running loop that is set after each commit; the borrower clears it."""
+        """
+        Lend an event of the running loop that is set when there may be something new; the borrower clears it.
+
+        After each commit, that is, when the database goes or comes, and when the lead is given up.
+        """
         bell = (asyncio.get_running_loop(), asyncio.Event())
         self._bells.add(bell)
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import TypeAlias
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from typing import Final, TypeAlias
 
 from telemetra.adapters.memory.database import MemoryDatabase
 from telemetra.adapters.memory.readers import newest_moments, newest_windows
@@ -11,12 +14,14 @@ from telemetra.domain.changes import Change, ChangePage, Step, StreamSnapshot
 from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid, StreamNotFound
 from telemetra.domain.positions import Cut, Position, Snapshot
 
+_BEAT_SECONDS: Final = 0.25
+
 Labelled: TypeAlias = tuple[Change, Position]
 """A change, and where a reader stands after it."""
 
 
 class MemoryFeed:
-    """A `ChangeFeed`. Its steps follow commits by an event: no clock, no polling."""
+    """A `ChangeFeed`. Its steps follow commits by an event: no polling, and no clock but the beats of who leads."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
@@ -44,36 +49,56 @@ class MemoryFeed:
                 raise StreamNotFound(stream_id)
             return _page(labelled, now, limit)
 
-    async def steps(self) -> AsyncIterator[Step]:
+    async def steps(self, after: Position | None = None) -> AsyncIterator[Step]:
         with self._database.listening() as bell:
-            step: Step | None = None
+            position, stands = after, False
             while True:
                 bell.clear()
-                try:
-                    following = self._step(step.after if step else None)
-                except DatabaseUnavailable:
-                    following = None
-                if following and (step is None or following.changes or following.everywhere):
-                    step = following
-                    yield step
-                else:
-                    await bell.wait()
+                with suppress(DatabaseUnavailable):
+                    step = self._step(position)
+                    if not stands or step.before != step.after:
+                        position, stands = step.after, True
+                        yield step
+                        continue
+                await bell.wait()
+
+    async def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+        with self._database.listening() as bell, suppress(DatabaseUnavailable), ExitStack() as lead:
+            while not self._database.take_lead():
+                bell.clear()
+                with self._database.open():
+                    pass
+                await bell.wait()
+            lead.callback(self._database.give_lead_up)
+            position = start()
+            while True:
+                bell.clear()
+                step = self._step(position)
+                position = step.after
+                yield step
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_BEAT_SECONDS):
+                        await bell.wait()
 
     def _step(self, before: Position | None) -> Step:
+        """Return what has changed; a step that ends where it began when nothing has."""
         with self._database.open() as tables:
             after = self._database.position()
             before = before or after
-            changes: dict[str, list[Change]] = {}
-            everywhere: list[Change] = []
+            if not self._database.can_resume(before):
+                return Step(before=before, after=after, changes={}, carried=False)
+            changes: defaultdict[str | None, list[Change]] = defaultdict(list)
             for stream_id, change in tables.changes():
                 if not before.seen.sees(change.revision):
-                    place = everywhere if stream_id is None else changes.setdefault(stream_id, [])
-                    place.append(change)
+                    changes[stream_id].append(change)
+        everywhere = _in_order(changes.pop(None, ()))
         return Step(
             before=before,
-            after=after,
-            changes={stream_id: _in_order(some) for stream_id, some in changes.items()},
-            everywhere=_in_order(everywhere),
+            after=after if changes or everywhere else before,
+            changes={
+                stream_id: _in_order(some) for stream_id, some in changes.items() if stream_id is not None
+            },
+            everywhere=everywhere,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from telemetra.adapters.memory.bus import MemoryLiveBus
 from telemetra.adapters.memory.database import MemoryDatabase
 from telemetra.adapters.memory.feed import MemoryFeed
 from telemetra.adapters.memory.readers import MemoryMetrics, MemoryMoments, MemoryStreams
@@ -27,13 +28,16 @@ class MemoryProbe:
             raise RedisUnavailable("Redis is not available.")
 
 
-def memory_ports(database: MemoryDatabase, *, redis: MemoryProbe | None = None) -> Ports:
-    """Return every port over this database; `redis` lets a test take Redis away."""
+def memory_ports(
+    database: MemoryDatabase, *, redis: MemoryProbe | None = None, bus: MemoryLiveBus | None = None
+) -> Ports:
+    """Return every port over this database; `redis` and `bus` let a test take them away, or share the bus."""
     return Ports(
         streams=MemoryStreams(database),
         metrics=MemoryMetrics(database),
         moments=MemoryMoments(database),
         feed=MemoryFeed(database),
+        bus=bus or MemoryLiveBus(),
         database=database,
         redis=redis or MemoryProbe(),
     )

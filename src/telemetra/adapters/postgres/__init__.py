@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from telemetra.adapters.postgres import change_statements
 from telemetra.adapters.postgres.connections import PostgresAddress, connect, first_connection, open_pool
 from telemetra.adapters.postgres.epoch import Epoch
 from telemetra.adapters.postgres.feed import PostgresFeed
@@ -39,6 +40,8 @@ class PostgresPorts:
     moments: PostgresMoments
     feed: PostgresFeed
     probe: PostgresProbe
+    identity: str
+    """Names this database for all processes that use it, by whatever name they know the server, also after a failover."""
 
 
 @asynccontextmanager
@@ -55,6 +58,7 @@ async def open_postgres(
     epoch = Epoch()
     async with first_connection(address) as connection:
         await epoch.refresh(connection)
+        identity = str(await connection.fetchval(change_statements.IDENTITY))
     async with (
         open_pool(address) as pool,
         open_pool(address, size=_FEED_CONNECTIONS, plan_cache_mode="force_custom_plan") as feed_pool,
@@ -65,6 +69,7 @@ async def open_postgres(
             moments=PostgresMoments(pool, epoch),
             feed=PostgresFeed(feed_pool, epoch, address, interval_seconds=live_interval_seconds),
             probe=PostgresProbe(pool),
+            identity=identity,
         )
 
 

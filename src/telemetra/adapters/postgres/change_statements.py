@@ -18,27 +18,36 @@ EPOCH: Final = """
     from telemetra_state, pg_control_system()
 """
 
+IDENTITY: Final = """
+    select system_identifier::text || '-' || oid::text
+    from pg_control_system(), pg_database where datname = current_database()
+"""
+
 SNAPSHOT_TEXT: Final = "select pg_current_snapshot()::text"
 
 STAND: Final = f"select {STANDPOINT}"
 """Where the database stands."""
 
-STAND_BY_STREAM: Final = f"""
-    select {STANDPOINT}, {KNOWN} as known, (select removals_horizon from telemetra_state) as removals_horizon
-"""
+_HORIZON: Final = "(select removals_horizon from telemetra_state) as removals_horizon"
+
+STAND_AND_HORIZON: Final = f"select {STANDPOINT}, {_HORIZON}"
+"""Where the database stands, and the newest revision of removals that are gone."""
+
+STAND_BY_STREAM: Final = f"select {STANDPOINT}, {KNOWN} as known, {_HORIZON}"
 """Where the database stands, whether stream `$1` is known, and the newest revision of removals that are gone."""
 
 _STILL_REMOVED: Final = """case t.source
-    when 'streams' then not exists (select from streams r where r.stream_id = t.stream_id)
+    when 'streams' then not exists (select from streams r where r.stream_id = t.stream_id offset 0)
     when 'chat_summary_minute' then not exists (
         select from chat_summary_minute r
-        where r.stream_id = t.stream_id and r.window_start = t.window_start and r.window_end = t.window_end)
+        where r.stream_id = t.stream_id and r.window_start = t.window_start and r.window_end = t.window_end offset 0)
     when 'moments' then not exists (
-        select from moments r where r.stream_id = t.stream_id and r.moment_id::text = t.moment_id)
+        select from moments r where r.stream_id = t.stream_id and r.moment_id::text = t.moment_id offset 0)
 end"""
 """
 A removal counts while its key is gone. A transaction that began before the removal may have written the row again after
-it: by revisions alone the removal would seem to be the last word.
+it: by revisions alone the removal would seem to be the last word. The offsets keep each a look into an index: without
+them a planner may read the whole table into a hash.
 """
 
 _TABLES: Final = {
@@ -108,6 +117,16 @@ CHANGES: Final = f"""
     ) found order by revision, kind, key
 """
 """All changes in the ranges of revisions `$1` to `$2`: any `$3` of them, in order."""
+
+END_WHEN_SILENT: Final = "set idle_session_timeout = '3s'"
+"""The server ends a session that says nothing for so long; its locks go with it."""
+
+# Any constant that no other program locks by chance: the bytes of 'live'. The second number lets several schemas of one
+# database have a leader each.
+TRY_LEAD: Final = f"""
+    select pg_try_advisory_lock({int.from_bytes(b"live", "big")}, 'telemetra_state'::regclass::oid::int4)
+"""
+"""Take the lead if nobody has it; it goes with the session."""
 
 TRIM_REMOVALS: Final = """
     with gone as (

@@ -4,58 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from datetime import timedelta
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Final
 
-import asyncpg
 import structlog
 
 from telemetra.adapters.postgres import change_statements, statements
-from telemetra.adapters.postgres.connections import (
-    CONNECTION_LOST,
-    PostgresAddress,
-    PostgresPool,
-    Record,
-    connect,
-)
+from telemetra.adapters.postgres.connections import PostgresAddress, PostgresPool, Record
 from telemetra.adapters.postgres.epoch import Epoch
+from telemetra.adapters.postgres.follower import FOLLOWER_LOST, PostgresFollower, open_follower
 from telemetra.adapters.postgres.rows import to_change, to_moment, to_position, to_stream, to_window
 from telemetra.domain.changes import Change, ChangeKind, ChangePage, Step, StreamSnapshot
-from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid, StreamNotFound
+from telemetra.domain.errors import PositionInvalid, StreamNotFound
 from telemetra.domain.positions import ChangeKey, Cut, Position, Snapshot
 
 _log = structlog.get_logger()
 
-MAX_STEP_ROWS: Final = 5_000
-"""A step with more changes than this does not carry them; readers read pages."""
-
-REMOVALS_KEPT: Final = timedelta(days=7)
-_TRIM_EVERY_SECONDS: Final = 600.0
-_TRIM_ROWS: Final = 5_000
-_TRIM_MORE_SECONDS: Final = 1.0
-_RECONNECT_SECONDS: Final = (0.1, 2.0)
-_ANSWER_SECONDS: Final = 3.0
-_FOLLOWER_SETTINGS: Final = {
-    "plan_cache_mode": "force_custom_plan",
-    # A follower that was cut off must not hold its session for hours.
-    "tcp_keepalives_idle": "2",
-    "tcp_keepalives_interval": "1",
-    "tcp_keepalives_count": "3",
-}
+_BEAT_SECONDS: Final = 0.25
+_SHORTEST_DELAY_SECONDS: Final = 0.1
+_LONGEST_DELAY_SECONDS: Final = 2.0
 
 # Numbers of rows, from before the first to the last that there can be.
 _NONE_YET: Final = -(2**63)
 _ALL_DONE: Final = 2**63 - 1
-
-T = TypeVar("T")
 
 
 class PostgresFeed:
     """
     Follows the changes by positions; the pool that it reads with plans every statement anew.
 
-    The plan of a change query depends on how recent its position is, so a plan made once for all would be wrong.
+    The plan of a page depends on how old its position is, so a plan made once for all would be wrong.
     """
 
     def __init__(
@@ -120,63 +99,39 @@ class PostgresFeed:
         )
         return [to_change(row) for row in rows]
 
-    async def steps(self) -> AsyncIterator[Step]:
-        position: Position | None = None
-        delay_seconds, longest = _RECONNECT_SECONDS
+    async def steps(self, after: Position | None = None) -> AsyncIterator[Step]:
+        position, stands = after, False
+        delay_seconds = _SHORTEST_DELAY_SECONDS
         while True:
             try:
-                connection = await connect(self._address, **_FOLLOWER_SETTINGS)
-                try:
-                    async for step in self._follow(connection, position):
-                        position = step.after
-                        delay_seconds = _RECONNECT_SECONDS[0]
-                        yield step
-                finally:
-                    connection.terminate()
-            except (DatabaseUnavailable, *CONNECTION_LOST) as error:
-                _log.warning("change_feed_lost", reason=str(error) or type(error).__name__)
+                async with self._follower() as follower, aclosing(follower.steps(position)) as steps:
+                    async for step in steps:
+                        position, delay_seconds = step.after, _SHORTEST_DELAY_SECONDS
+                        if not stands or step.before != step.after:
+                            stands = True
+                            yield step
+            except FOLLOWER_LOST as error:
+                if delay_seconds == _SHORTEST_DELAY_SECONDS:
+                    _log.warning("change_feed_lost", reason=str(error) or type(error).__name__)
                 await asyncio.sleep(delay_seconds)
-                delay_seconds = min(delay_seconds * 2, longest)
+                delay_seconds = min(delay_seconds * 2, _LONGEST_DELAY_SECONDS)
 
-    async def _follow(self, connection: asyncpg.Connection, position: Position | None) -> AsyncIterator[Step]:
-        await _bounded(self._epoch.refresh(connection))
-        looked_at = ""
-        loop = asyncio.get_running_loop()
-        trim_at = loop.time() + _TRIM_EVERY_SECONDS
-        while True:
-            began = loop.time()
-            snapshot = await _bounded(connection.fetchval(change_statements.SNAPSHOT_TEXT))
-            if snapshot != looked_at:
-                looked_at = snapshot
-                step = await self._step(connection, position)
-                if step.after != position:
-                    position = step.after
-                    yield step
-            if began > trim_at:
-                trim_at = began + await _trim(connection)
-            await asyncio.sleep(self._interval_seconds)
+    async def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+        led = False
+        try:
+            async with self._follower() as follower:
+                await follower.win_lead()
+                led = True
+                _log.info("change_feed_led")
+                async with aclosing(follower.steps(start(), beat_seconds=_BEAT_SECONDS)) as steps:
+                    async for step in steps:
+                        yield step
+        except FOLLOWER_LOST as error:
+            if led:
+                _log.warning("change_feed_lead_lost", reason=str(error) or type(error).__name__)
 
-    async def _step(self, connection: asyncpg.Connection, before: Position | None) -> Step:
-        row = await _bounded(connection.fetchrow(change_statements.STAND))
-        if before is None or before.epoch != self._epoch.id:
-            after = to_position(row, self._epoch.id)
-            return Step(before=before or after, after=after, changes={}, carried=before is None)
-        after = to_position(row, self._epoch.id, floor=before.seen.xmax)
-        ranges = after.seen.newly_seen(before.seen)
-        rows = []
-        if ranges:
-            rows = await _bounded(
-                connection.fetch(change_statements.CHANGES, *_bounds(ranges), MAX_STEP_ROWS + 1)
-            )
-        if len(rows) > MAX_STEP_ROWS:
-            # A bulk load must not be carried through every process at once.
-            return Step(before=before, after=after, changes={}, carried=False)
-        changes: defaultdict[str, list[Change]] = defaultdict(list)
-        everywhere: list[Change] = []
-        for found in rows:
-            owner = everywhere if found["stream_id"] is None else changes[found["stream_id"]]
-            owner.append(to_change(found))
-        return Step(before=before, after=after, changes=changes, everywhere=everywhere)
+    def _follower(self) -> AbstractAsyncContextManager[PostgresFollower]:
+        return open_follower(self._address, self._epoch, interval_seconds=self._interval_seconds)
 
 
 def _require_resumable(row: Record, position: Position) -> None:
@@ -220,17 +175,3 @@ def _after(key: ChangeKey | None) -> tuple[int, int, bool, int, str | None]:
         number if key.kind == ChangeKind.WINDOW else _NONE_YET if key.kind < ChangeKind.WINDOW else _ALL_DONE,
         key.key if key.kind >= ChangeKind.MOMENT else None,
     )
-
-
-async def _trim(connection: asyncpg.Connection) -> float:
-    """Forget some removals that are too old, and return in how many seconds to look again."""
-    forgotten = await _bounded(
-        connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, _TRIM_ROWS)
-    )
-    return _TRIM_MORE_SECONDS if forgotten == _TRIM_ROWS else _TRIM_EVERY_SECONDS
-
-
-async def _bounded(work: Awaitable[T]) -> T:
-    """Wait for an answer no longer than a live connection can take: a dead one does not say so."""
-    async with asyncio.timeout(_ANSWER_SECONDS):
-        return await work

@@ -69,13 +69,10 @@ chat_summary_minute = Table(
     Column("z_score", Double),
     Column("is_anomaly", Boolean),
     _revision(),
-    CheckConstraint("window_end > window_start", name="chat_summary_minute_window_ends_after_start"),
     CheckConstraint(
-        "avg_sentiment between -1 and 1 or avg_sentiment = 'NaN'",
-        name="chat_summary_minute_sentiment_in_range",
-    ),
-    CheckConstraint(
-        "chat_count >= 0 and unique_chatters >= 0", name="chat_summary_minute_counts_not_negative"
+        "window_end > window_start and (avg_sentiment between -1 and 1 or avg_sentiment = 'NaN') "
+        "and chat_count >= 0 and unique_chatters >= 0",
+        name="chat_summary_minute_possible",
     ),
     Index("chat_summary_minute_key", "stream_id", "window_start", "window_end", unique=True),
     Index("chat_summary_minute_stream_revision", "stream_id", "revision", "id"),

@@ -1,4 +1,4 @@
-"""The command line: `telemetra serve`, `migrate`, `database-url`, `replay`, `openapi`."""
+"""The command line: `telemetra serve`, `migrate`, `database-url`, `replay`, `tail`, `openapi`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from telemetra.entrypoints.cli.database import database_url_command, migrate_com
 from telemetra.entrypoints.cli.openapi import openapi_command
 from telemetra.entrypoints.cli.replay import replay_command
 from telemetra.entrypoints.cli.serve import serve_command
+from telemetra.entrypoints.cli.tail import tail_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,4 +28,5 @@ main.add_command(serve_command)
 main.add_command(migrate_command)
 main.add_command(database_url_command)
 main.add_command(replay_command)
+main.add_command(tail_command)
 main.add_command(openapi_command)

@@ -33,6 +33,7 @@ DEFAULT_START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 WINDOW: Final = timedelta(minutes=1)
 LATENESS: Final = timedelta(seconds=60)
 
+_LATE: Final = "more than a minute late: its window is closed"
 _LINES_A_BREATH: Final = 1000
 """Lines after which others get a turn: Ctrl-C, and the display."""
 _SHORTEST_WAIT_SECONDS: Final = 0.01
@@ -163,7 +164,6 @@ class _Replay:
         self._finish(self._aggregator.finish())
         await self.flush()
         self._display.advance(self._log, self.summary.messages)
-        self.summary.late = self._aggregator.late
         self.summary.seconds = self._clock() - began
         return self.summary
 
@@ -192,6 +192,9 @@ class _Replay:
         else:
             self.summary.viewer_samples += 1
         self._finish(self._aggregator.add(event))
+        if self._aggregator.late > self.summary.late:
+            self.summary.late = self._aggregator.late
+            self._display.bad_line(BadLine(self._log.line_number, _LATE))
         if len(self._finished) >= self._options.windows_a_transaction:
             await self.flush()
 

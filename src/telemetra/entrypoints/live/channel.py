@@ -1,143 +1,79 @@
 """
-The recent steps of one stream that has listeners: one shared log, and for each listener only its place in it.
+One stream that has listeners: who they are, and its recent steps for those who are not at the end of them.
 
-There is no queue for each listener: whoever falls off the log's old end reads the database by its position. Belongs to
-one event loop, like everything of the hub.
+There is no queue for a listener. Who keeps up is written to as a step comes; who does not has a place in the one shared
+log, and whoever falls off the log's old end reads the database by its position.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
 
-from telemetra.domain.positions import Position
 from telemetra.entrypoints.live.steps import StreamStep
+
+if TYPE_CHECKING:
+    from telemetra.entrypoints.live.listener import Listener
 
 _MAX_STEPS: Final = 1024
 
 
 class FallenBehind(Exception):
-    """A listener's place is no longer in the log."""
-
-
-class HubClosed(Exception):
-    """The hub is closing: listeners are to end."""
+    """A place is no longer in the log: what came after it has to be read from the database."""
 
 
 class Channel:
-    """The log of one stream's recent steps, bounded, and who waits for the next one."""
+    """
+    The listeners of a stream and the log of its recent steps.
 
-    def __init__(self, stream_id: str) -> None:
+    A place is a number of the hub's: it counts the steps that the hub has taken, whatever stream they concern. The log
+    is complete from `floor` on.
+    """
+
+    def __init__(self, stream_id: str, *, place: int) -> None:
         self.stream_id = stream_id
-        self.subscriptions: set[Subscription] = set()
-        self._steps: deque[StreamStep] = deque()
-        self._first = 0
+        self.listeners: set[Listener] = set()
+        self.abreast: dict[Listener, Callable[[bytes], object]] = {}
+        """Those who have everything up to the hub's position, and what writes to them."""
+        self.spoke_at = 0.0
+        """When those abreast were written to last, by the loop's clock."""
+        self.messages = 0
+        """How many messages those abreast were given so far."""
+        self._floor = place
+        self._steps: deque[tuple[int, StreamStep]] = deque()
         self._kept_bytes = 0
 
-    @property
-    def end(self) -> int:
-        """The place of the step that comes next."""
-        return self._first + len(self._steps)
+    def append(self, place: int, step: StreamStep, *, limit_bytes: int) -> StreamStep:
+        """
+        Add the step that the hub took at this place; old ones go where the log would hold more than `limit_bytes`.
 
-    def append(self, step: StreamStep, *, limit_bytes: int) -> None:
-        """Add a step and wake who waits; old ones go where the log would hold more than `limit_bytes`."""
+        Returned is the step as it is kept: one that is larger than the whole log is not carried.
+        """
         if step.kept_bytes > limit_bytes:
             step = StreamStep(step.before, step.after, None)
-        self._steps.append(step)
+        self._steps.append((place, step))
         self._kept_bytes += step.kept_bytes
-        while self._kept_bytes > limit_bytes or len(self._steps) > _MAX_STEPS:
-            self._kept_bytes -= self._steps.popleft().kept_bytes
-            self._first += 1
-        self.wake()
-
-    def wake(self) -> None:
-        """Let everybody that waits look again."""
-        for subscription in self.subscriptions:
-            subscription.wake()
-
-    def at(self, place: int) -> StreamStep:
-        """
-        Return the step at a place before the end.
-
-        Raises:
-            FallenBehind: it is gone.
-
-        """
-        if place < self._first:
-            raise FallenBehind
-        return self._steps[place - self._first]
-
-
-class Subscription:
-    """One listener's place in a channel's log; it begins at the end."""
-
-    def __init__(self, channel: Channel, hub_position: Callable[[], Position | None]) -> None:
-        self._channel = channel
-        self._hub_position = hub_position
-        self._place = channel.end
-        self._bell: asyncio.Future[None] | None = None
-        self._closed = False
-
-    async def next(self, *, within_seconds: float) -> StreamStep | None:
-        """
-        Return the next step, or None when none came in time.
-
-        Raises:
-            FallenBehind: steps were missed. `rejoin`, then read what is new from the database.
-            HubClosed: no more will come.
-
-        """
-        if not self._closed and self._place == self._channel.end:
-            await self._wait(within_seconds)
-        if self._closed:
-            raise HubClosed
-        if self._place == self._channel.end:
-            return None
-        step = self._channel.at(self._place)
-        self._place += 1
+        self.trim(limit_bytes)
         return step
 
-    def rejoin(self) -> None:
+    def trim(self, limit_bytes: int) -> None:
+        """Let old steps go, as many as the log holds too much."""
+        while self._kept_bytes > limit_bytes or len(self._steps) > _MAX_STEPS:
+            self._floor, old = self._steps.popleft()
+            self._kept_bytes -= old.kept_bytes
+
+    def after(self, place: int) -> Iterator[tuple[int, StreamStep]]:
         """
-        Go to the log's end: what is read from the database after this includes all that the log had before.
+        Go through the steps that came after a place, each with its own; it may be called off at any.
 
         Raises:
-            HubClosed: there is nothing to come back to.
+            FallenBehind: some are gone.
 
         """
-        if self._closed:
-            raise HubClosed
-        self._place = self._channel.end
-
-    def advanced(self, position: Position) -> Position:
-        """
-        Return how far a listener at `position` that has taken every step may say it has come.
-
-        Steps that had nothing for this stream moved the hub on, not the listener.
-        """
-        hub = self._hub_position()
-        if hub is None or self._place != self._channel.end or hub.epoch != position.epoch:
-            return position
-        return position if position.seen.includes(hub.seen) else hub
-
-    def wake(self) -> None:
-        """End the present wait, if there is one."""
-        if self._bell and not self._bell.done():
-            self._bell.set_result(None)
-
-    def close(self) -> None:
-        """Make `next` raise `HubClosed` from now on."""
-        self._closed = True
-        self.wake()
-
-    async def _wait(self, within_seconds: float) -> None:
-        self._bell = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(within_seconds):
-                await self._bell
-        except TimeoutError:
-            pass
-        finally:
-            self._bell = None
+        if place < self._floor:
+            raise FallenBehind
+        if not self._steps or self._steps[-1][0] <= place:
+            return iter(())
+        missed = sum(1 for at, _ in self._steps if at > place)
+        return iter([self._steps[index] for index in range(len(self._steps) - missed, len(self._steps))])

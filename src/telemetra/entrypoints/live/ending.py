@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
-from telemetra.domain.errors import TelemetraError
+from telemetra.domain.errors import DatabaseUnavailable, TelemetraError
 from telemetra.entrypoints.live.protocol import CloseCode, close_code
 
 _COME_BACK_WITHIN_MS: Final[dict[int, tuple[int, int]]] = {
@@ -38,7 +38,11 @@ class ListenerEnded(Exception):
     def because(cls, error: TelemetraError) -> ListenerEnded:
         """Tell a domain error; what concerns the operator alone is told without details."""
         code = close_code(error)
-        return internal_error() if code == CloseCode.INTERNAL else cls(code, (error.code, str(error)))
+        if code == CloseCode.INTERNAL:
+            return internal_error()
+        # What the driver says names the database's address.
+        detail = DatabaseUnavailable().args[0] if isinstance(error, DatabaseUnavailable) else str(error)
+        return cls(code, (error.code, detail))
 
     @property
     def reason(self) -> str:
@@ -56,6 +60,17 @@ def internal_error() -> ListenerEnded:
 def server_restarts() -> ListenerEnded:
     """Return the ending for a server that goes away."""
     return ListenerEnded(CloseCode.RESTART, ("server_restarting", "The server goes away; come back shortly."))
+
+
+def too_slow() -> ListenerEnded:
+    """Return the ending for a client that has read nothing for too long."""
+    detail = "Nothing was read for too long; resume with the last position."
+    return ListenerEnded(CloseCode.TOO_SLOW, ("too_slow", detail))
+
+
+def client_gone(code: int) -> ListenerEnded:
+    """Return the ending for a connection that is gone; 1005 is a close without a code, 1006 none at all."""
+    return ListenerEnded(code, gone=True)
 
 
 def no_room(detail: str) -> ListenerEnded:

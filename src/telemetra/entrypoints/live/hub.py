@@ -1,33 +1,37 @@
 """
-The hub: one task that follows the database's changes, and hands each stream's to those who listen here.
+The hub: takes the steps of the database's changes, and hands each stream's to those who listen here.
 
-Whatever the number of listeners, the changes are read once and every message is encoded once. Knows nothing of sockets.
+Whatever the number of listeners, a step is taken once and every message is encoded once; those who are abreast are all
+written the same bytes. Where steps come from is the relay's concern. Knows nothing of sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from random import Random
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, ParamSpec, Self
 
 import structlog
 
-from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
-from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.changes import Step
 from telemetra.domain.ports import ChangeFeed
 from telemetra.domain.positions import Position
-from telemetra.entrypoints.live.channel import Channel, HubClosed, Subscription
-from telemetra.entrypoints.live.steps import StreamStep, stream_step
+from telemetra.entrypoints.live.channel import Channel
+from telemetra.entrypoints.live.ending import internal_error, server_restarts
+from telemetra.entrypoints.live.frames import Burst
+from telemetra.entrypoints.live.listener import Listener, heartbeat
+from telemetra.entrypoints.live.outlet import Outlet
+from telemetra.entrypoints.live.readings import Readings
+from telemetra.entrypoints.live.steps import StreamStep, step_from, stream_step
 
 _CHANNEL_BYTES: Final = 1024 * 1024
-_FIRST_PAUSE_SECONDS: Final = 0.1
-_LONGEST_PAUSE_SECONDS: Final = 5.0
 _CLOSING_SECONDS: Final = 2.0
-_TURN_SECONDS: Final = 5.0
+_BEATS_AT_ONCE: Final = 500
+"""So many heartbeats are written before a step, or anything else, has its turn."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,37 +41,46 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class HubClosed(Exception):
+    """The hub takes nobody any more."""
+
+
 class LiveHub:
     """
-    Follows `feed.steps()` while it is open (as an async context manager), and keeps what listeners have yet to take.
+    Keeps who listens to what while it is open (as an async context manager), and what they have yet to take.
 
-    `log_bytes` bounds the logs of all streams together, `reads` how many listeners read the database at one time: a
-    thousand that come back at once must not take the connections that requests need. All of it belongs to one loop.
+    `follow` and `unfollow` are told which streams have listeners here. `log_bytes` bounds the logs of all streams
+    together. All of it belongs to one loop.
     """
 
     def __init__(
         self,
         feed: ChangeFeed,
         *,
+        heartbeat_seconds: float = 15.0,
+        stall_seconds: float = 30.0,
+        follow: Callable[[str], None] = lambda _: None,
+        unfollow: Callable[[str], None] = lambda _: None,
         now: Callable[[], datetime] = utc_now,
         log_bytes: int = 64 * 1024 * 1024,
-        reads: int = 4,
     ) -> None:
-        self._feed = feed
-        self._now = now
+        self.now = now
+        self.readings = Readings(feed, place=lambda: self.place, now=now)
+        self.place = 0
+        self.apart: set[Listener] = set()
+        self._heartbeat_seconds = heartbeat_seconds
+        self._stall_seconds = stall_seconds
+        self._follow = follow
+        self._unfollow = unfollow
         self._log_bytes = log_bytes
-        self._reads = asyncio.Semaphore(reads)
         self._channels: dict[str, Channel] = {}
         self._position: Position | None = None
-        self._following: asyncio.Task[None] | None = None
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._beating: asyncio.Task[None] | None = None
         self._closing = False
-        self._jitter = Random()  # noqa: S311  (spreads retries, guards nothing)
 
     @property
     def position(self) -> Position | None:
-        """Where the hub stands; None until the feed stands."""
+        """Where the hub stands; None until it has taken a step."""
         return self._position
 
     @property
@@ -78,38 +91,39 @@ class LiveHub:
     @property
     def listeners(self) -> int:
         """How many listeners there are."""
-        return sum(len(channel.subscriptions) for channel in self._channels.values())
+        return sum(len(channel.listeners) for channel in self._channels.values())
 
     async def __aenter__(self) -> Self:
-        self._following = asyncio.create_task(self._follow(), name="live-hub")
+        self._beating = asyncio.create_task(self._beat(), name="live-heartbeats")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-        if self._following:
-            self._following.cancel()
-            await asyncio.wait({self._following})
+        await self.readings.close()
+        if self._beating:
+            self._beating.cancel()
+            await asyncio.wait({self._beating})
 
     async def close(self) -> None:
-        """Tell every listener that the server goes away, and wait for them to end, but not for ever."""
+        """Tell every listener that the server goes away, and wait until that is sent, but not for ever."""
         self._closing = True
-        for channel in self._channels.values():
-            for subscription in channel.subscriptions:
-                subscription.close()
-        try:
-            async with asyncio.timeout(_CLOSING_SECONDS):
-                await self._empty.wait()
-        except TimeoutError:
-            _log.warning("live_listeners_left", listeners=self.listeners)
+        listeners = [listener for channel in self._channels.values() for listener in channel.listeners]
+        for listener in listeners:
+            listener.end(server_restarts())
+        if listeners:
+            sent = [asyncio.create_task(listener.is_sent(), name="live-farewell") for listener in listeners]
+            _, unsent = await asyncio.wait(sent, timeout=_CLOSING_SECONDS)
+            for task in unsent:
+                task.cancel()
 
     @contextmanager
-    def subscribe(self, stream_id: str) -> Iterator[Subscription]:
+    def listen(
+        self, stream_id: str, outlet: Outlet, since: Position | None, *, on_end: Callable[[], None]
+    ) -> Iterator[Listener]:
         """
-        Lend a place in the stream's log, at its end.
-
-        Subscribe first and read the database afterwards: then no change falls between the two.
+        Serve a listener until it ends, or the block does; `on_end` is called when the first happens.
 
         Raises:
             HubClosed: the hub takes nobody any more.
@@ -117,83 +131,140 @@ class LiveHub:
         """
         if self._closing:
             raise HubClosed
-        channel = self._channels.setdefault(stream_id, Channel(stream_id))
-        subscription = Subscription(channel, lambda: self._position)
-        channel.subscriptions.add(subscription)
-        self._empty.clear()
+        channel = self._channel(stream_id)
+        listener = Listener(
+            self,
+            channel,
+            outlet,
+            heartbeat_seconds=self._heartbeat_seconds,
+            stall_seconds=self._stall_seconds,
+            on_end=lambda: self._forget(channel, on_end),
+        )
         try:
-            yield subscription
+            listener.open(since)
+            yield listener
         finally:
-            channel.subscriptions.discard(subscription)
-            if not channel.subscriptions:
-                del self._channels[stream_id]
-            if not self._channels:
-                self._empty.set()
+            listener.leave()
 
-    async def snapshot(self, stream_id: str, *, windows: int, moments: int) -> StreamSnapshot:
-        """Read the stream as it stands, as `ChangeFeed.snapshot` does."""
-        async with self._turn():
-            return await self._feed.snapshot(stream_id, windows=windows, moments=moments)
-
-    async def since(self, stream_id: str, position: Position, *, limit: int) -> ChangePage:
-        """Read what a listener at `position` lacks, as `ChangeFeed.since` does."""
-        async with self._turn():
-            return await self._feed.since(stream_id, position, limit=limit)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    def take(self, step: Step) -> None:
         """
-        Wait for a turn to read.
+        Hand out a step, all at once: no listener sees the hub in between.
 
-        Raises:
-            DatabaseUnavailable: none came in time, since those before do not get their answers.
-
+        Steps may come from several sources: one that the hub includes already is nothing new, one that overlaps is told
+        from where the hub stands, and before one that leaves a gap everybody reads the database.
         """
-        try:
-            async with asyncio.timeout(_TURN_SECONDS):
-                await self._reads.acquire()
-        except TimeoutError as error:
-            raise DatabaseUnavailable("Too many listeners wait for the database.") from error
-        try:
-            yield
-        finally:
-            self._reads.release()
-
-    async def _follow(self) -> None:
-        """Follow the feed; when it breaks, begin again. What was missed meanwhile is found by the positions."""
-        pause_seconds = _FIRST_PAUSE_SECONDS
-        while True:
-            steps = self._feed.steps()
-            try:
-                async for step in steps:
-                    self._hand_out(step)
-                    pause_seconds = _FIRST_PAUSE_SECONDS
-            except Exception:  # noqa: BLE001  (whatever broke it, listeners wait for the next attempt)
-                _log.exception("live_feed_failed", retry_seconds=pause_seconds)
-            finally:
-                if isinstance(steps, AsyncGenerator):
-                    await steps.aclose()
-            await asyncio.sleep(self._jitter.uniform(pause_seconds / 2, pause_seconds))
-            pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+        if self._position is None:
+            # Somebody may have listened before this first step: nobody here knows what came between.
+            new: Step | None = dataclasses.replace(step, changes={}, everywhere=(), carried=False)
+        else:
+            new = step_from(step, self._position)
+        if new is None:
+            return
+        self._hand_out(new)
+        for listener in list(self.apart):
+            _guarded(listener, listener.take)
 
     def _hand_out(self, step: Step) -> None:
-        """Put the step into the logs that it concerns, all at once: no listener sees the hub in between."""
-        limit_bytes = min(_CHANNEL_BYTES, self._log_bytes // max(1, len(self._channels)))
-        now = self._now()
+        now = self.now()
+        place = self.place + 1
+        limit_bytes = self._limit_bytes()
+        parts: list[tuple[Channel, StreamStep]] = []
         for channel in self._concerned(step):
-            mine = self._part_of(channel, step, now)
-            if mine:
-                channel.append(mine, limit_bytes=limit_bytes)
-        self._position = step.after
+            part = _encoded(channel.stream_id, step, now)
+            if part:
+                part = channel.append(place, part, limit_bytes=limit_bytes)
+                if part.frames is None:
+                    for listener in list(channel.abreast):
+                        listener.fall_behind()
+                else:
+                    parts.append((channel, part))
+        # A client that stops to read in the middle of what follows has been written this step, and stands behind it.
+        self._position, self.place = step.after, place
+        for channel, part in parts:
+            self._write(channel, part.burst)
+
+    def _limit_bytes(self) -> int:
+        """What the log of one stream may hold, so that all together stay in bounds."""
+        return min(_CHANNEL_BYTES, self._log_bytes // max(1, len(self._channels)))
 
     def _concerned(self, step: Step) -> list[Channel]:
-        if step.everywhere or not step.carried or step.before != self._position:
+        if step.everywhere or not step.carried:
             return list(self._channels.values())
-        return [self._channels[id_] for id_ in step.changes if id_ in self._channels]
+        changed = step.changes.keys() | step.uncarried
+        return [self._channels[id_] for id_ in changed if id_ in self._channels]
 
-    def _part_of(self, channel: Channel, step: Step, now: datetime) -> StreamStep | None:
-        if step.before != self._position:
-            # Steps were missed, or this is the first and somebody listened before it: nobody knows what came
-            # between, so whoever has not seen `after` reads the database.
-            return StreamStep(step.before, step.after, None)
-        return stream_step(channel.stream_id, step, now)
+    def _write(self, channel: Channel, burst: Burst) -> None:
+        channel.messages += len(burst)
+        channel.spoke_at = asyncio.get_running_loop().time()
+        wire = burst.wire
+        # The one loop that runs for every message and listener: nothing is touched here but what writes.
+        for write in list(channel.abreast.values()):
+            try:
+                write(wire)
+            except Exception:  # noqa: BLE001  (as in `_guarded`)
+                broken = [listener for listener, writes in channel.abreast.items() if writes == write]
+                for listener in broken:
+                    _fail(listener)
+
+    async def _beat(self) -> None:
+        """Fill silence: a listener hears something at least every `heartbeat_seconds`, and a little."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(min(1.0, self._heartbeat_seconds / 4))
+            for channel in list(self._channels.values()):
+                channel.trim(self._limit_bytes())
+                if loop.time() - channel.spoke_at >= self._heartbeat_seconds:
+                    await self._beat_channel(channel)
+            for listener in list(self.apart):
+                _guarded(listener, listener.beat, loop.time())
+
+    async def _beat_channel(self, channel: Channel) -> None:
+        channel.spoke_at = asyncio.get_running_loop().time()
+        waiting = list(channel.abreast)
+        for start in range(0, len(waiting), _BEATS_AT_ONCE):
+            if self._position is None:
+                return
+            burst = Burst([heartbeat(channel.stream_id, self._position, self.now())])
+            for listener in waiting[start : start + _BEATS_AT_ONCE]:
+                if listener.is_abreast:
+                    _guarded(listener, listener.say, burst)
+            await asyncio.sleep(0)
+
+    def _channel(self, stream_id: str) -> Channel:
+        channel = self._channels.get(stream_id)
+        if channel is None:
+            channel = self._channels[stream_id] = Channel(stream_id, place=self.place)
+            channel.spoke_at = asyncio.get_running_loop().time()
+            self._follow(stream_id)
+        return channel
+
+    def _forget(self, channel: Channel, on_end: Callable[[], None]) -> None:
+        if not channel.listeners and self._channels.get(channel.stream_id) is channel:
+            del self._channels[channel.stream_id]
+            self._unfollow(channel.stream_id)
+        on_end()
+
+
+P = ParamSpec("P")
+
+
+def _guarded(listener: Listener, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do something for one listener; a fault in it ends this one, and costs no other its update."""
+    try:
+        work(*args, **kwargs)
+    except Exception:  # noqa: BLE001  (whatever it is, it is this listener's)
+        _fail(listener)
+
+
+def _encoded(stream_id: str, step: Step, now: datetime) -> StreamStep | None:
+    """Build a stream's part of a step; what can't be encoded concerns this stream alone, and is read row by row."""
+    try:
+        return stream_step(stream_id, step, now)
+    except Exception:  # noqa: BLE001  (writers may store what no message can hold)
+        _log.exception("live_step_unencodable", stream_id=stream_id)
+        return StreamStep(step.before, step.after, None)
+
+
+def _fail(listener: Listener) -> None:
+    _log.exception("live_listener_failed", stream_id=listener.stream_id)
+    listener.end(internal_error())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import monotonic
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
-from litestar.connection import WebSocket
-from litestar.exceptions import WebSocketDisconnect
-
-from telemetra.entrypoints.live.ending import ListenerEnded
+from telemetra.entrypoints.asgi import Receive
+from telemetra.entrypoints.live.allowance import Allowance
+from telemetra.entrypoints.live.ending import ListenerEnded, client_gone
+from telemetra.entrypoints.live.frames import Burst
 from telemetra.entrypoints.live.hub import utc_now
-from telemetra.entrypoints.live.outlet import Outlet
+from telemetra.entrypoints.live.listener import Listener, error_burst
 from telemetra.entrypoints.live.protocol import (
     ClientMessageInvalid,
     CloseCode,
@@ -20,38 +18,15 @@ from telemetra.entrypoints.live.protocol import (
     encode,
 )
 
-_NO_STATUS: Final = 1005
-
-
-class Allowance:
-    """A token bucket: so many a minute, all of them at once if need be."""
-
-    def __init__(self, per_minute: int, *, clock: Callable[[], float] = monotonic) -> None:
-        self._per_minute = per_minute
-        self._left = float(per_minute)
-        self._clock = clock
-        self._filled = clock()
-
-    def take(self) -> bool:
-        """Take one, or learn that none is left."""
-        now = self._clock()
-        self._left = min(self._per_minute, self._left + (now - self._filled) * self._per_minute / 60)
-        self._filled = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
 
 class Inbox:
     """Reads what one client sends, as long as it stays within the rules."""
 
-    def __init__(
-        self, socket: WebSocket[Any, Any, Any], outlet: Outlet, stream_id: str, *, per_minute: int
-    ) -> None:
-        self._socket = socket
-        self._outlet = outlet
-        self._stream_id = stream_id
+    __slots__ = ("_allowance", "_listener", "_receive", "_warned")
+
+    def __init__(self, receive: Receive, listener: Listener, *, per_minute: int) -> None:
+        self._receive = receive
+        self._listener = listener
         self._allowance = Allowance(per_minute)
         self._warned = False
 
@@ -64,31 +39,28 @@ class Inbox:
 
         """
         while True:
-            text = await self._receive()
+            text = await self._next()
             if not self._allowance.take():
                 raise ListenerEnded(CloseCode.POLICY, ("too_many_messages", "Too many messages a minute."))
             try:
                 decode_client(text)
             except ClientMessageInvalid as error:
-                await self._complain(str(error))
+                self._complain(str(error))
             else:
-                pong = PongMessage(stream_id=self._stream_id, timestamp=utc_now())
-                await self._outlet.send(encode(pong))
+                pong = PongMessage(stream_id=self._listener.stream_id, timestamp=utc_now())
+                self._listener.say(Burst([encode(pong)]))
 
-    async def _receive(self) -> str | None:
+    async def _next(self) -> str | None:
         """Return a message's text, None for a binary one."""
-        try:
-            event: Any = await self._socket.receive()
-        except WebSocketDisconnect as error:
-            raise ListenerEnded(_NO_STATUS, gone=True) from error
+        event: Any = await self._receive()
         if event["type"] == "websocket.disconnect":
-            raise ListenerEnded(event.get("code") or _NO_STATUS, gone=True)
+            raise client_gone(event.get("code") or CloseCode.NO_STATUS)
         text = event.get("text")
         return text if isinstance(text, str) else None
 
-    async def _complain(self, detail: str) -> None:
+    def _complain(self, detail: str) -> None:
         """Say what is wrong, the first time; the second time that is the end."""
         if self._warned:
             raise ListenerEnded(CloseCode.POLICY, ("message_invalid", detail))
         self._warned = True
-        await self._outlet.send(self._outlet.error("message_invalid", detail, now=utc_now()))
+        self._listener.say(error_burst(self._listener.stream_id, "message_invalid", detail, now=utc_now()))

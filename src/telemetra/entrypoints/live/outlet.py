@@ -1,79 +1,174 @@
-"""The way out to one client: whole messages, with a bound on how long it may take nothing."""
+"""
+The way out to one client: written to at once, with a word when the client does not keep up.
+
+`SendOutlet` works on any ASGI server. A server that hands the connection itself to the application, by the extension
+`EXTENSION` in the scope, spares a task and a copy for every listener: `transport.py` has uvicorn's.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
-from typing import Any, Final
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
 
-from litestar.connection import WebSocket
-from litestar.exceptions import WebSocketDisconnect
-
+from telemetra.entrypoints.asgi import ReadScope, Send
 from telemetra.entrypoints.live.ending import ListenerEnded
-from telemetra.entrypoints.live.hub import utc_now
-from telemetra.entrypoints.live.protocol import CloseCode, ErrorMessage, encode
+from telemetra.entrypoints.live.frames import Burst, payloads_of
+from telemetra.entrypoints.live.protocol import CloseCode
 
-_FAREWELL_SECONDS: Final = 1.0
-_NO_STATUS: Final = 1005
+EXTENSION: Final = "telemetra.outlet"
+"""Under this name in the scope's `extensions` a server offers an `Outlet` for an accepted WebSocket."""
+
+_HIGH_WATER_BYTES: Final = 64 * 1024
+_LOW_WATER_BYTES: Final = 16 * 1024
+FAREWELL_SECONDS: Final = 2.0
+"""How long a client may take to read what is left, and the close frame, before it is cut off."""
 
 
-class Outlet:
-    """
-    Sends to one accepted socket, from any task of its loop.
+class Reader(Protocol):
+    """Who writes to an outlet, and is told how the client reads. All of it in the loop's thread, between callbacks."""
 
-    The server's `send` waits while the client's buffer is full, which is the backpressure; here it gets a bound.
-    """
+    def paused(self) -> None:
+        """Hear that the client does not keep up: write no more until `resumed`."""
+        ...
 
-    def __init__(self, socket: WebSocket[Any, Any, Any], stream_id: str, *, stall_seconds: float) -> None:
-        self._socket = socket
-        self._stream_id = stream_id
-        self._stall_seconds = stall_seconds
-        self._clock = asyncio.get_running_loop().time
-        self._last_sent = self._clock()
-        self.sent = 0
-        """Messages so far."""
+    def resumed(self) -> None:
+        """Hear that most of what was written is out."""
+        ...
+
+    def lost(self, code: int) -> None:
+        """Hear that the connection is gone or closing (its close code): nothing can be written any more."""
+        ...
+
+    def draining(self) -> None:
+        """Hear that the server goes away, while there is still time to say so."""
+        ...
+
+
+class Outlet(Protocol):
+    """One accepted WebSocket."""
+
+    def attach(self, reader: Reader) -> None:
+        """Tell this one from now on; called once."""
+        ...
 
     @property
-    def silent_seconds(self) -> float:
-        """How long nothing was sent."""
-        return self._clock() - self._last_sent
-
-    async def send(self, payload: bytes) -> None:
+    def write(self) -> Callable[[bytes], object]:
         """
-        Send one message.
+        What writes whole frames (`Burst.wire`), at once.
 
-        Raises:
-            ListenerEnded: the client is gone, or took nothing for too long.
-
+        What the client has yet to read is kept, so whoever was told `paused` holds back. A function and not a method:
+        the fan-out calls it ten thousand times in a row, and every object on the way to it would be fetched as often.
         """
+        ...
+
+    def end(self, ending: ListenerEnded, farewell: Burst | None) -> None:
+        """
+        Write `farewell` and the close frame, and let go of the connection when that takes too long.
+
+        Nothing is written after it, and the reader hears no more.
+        """
+        ...
+
+    async def ended(self) -> None:
+        """Wait, not for long, until the application may return: a server closes the connection then."""
+        ...
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much the server holds that the client has yet to read."""
+        ...
+
+
+def open_outlet(scope: ReadScope, send: Send) -> Outlet:
+    """Return the server's own outlet for this accepted WebSocket, or one over ASGI's `send`."""
+    offered: Outlet | None = (scope.get("extensions") or {}).get(EXTENSION)
+    return offered or SendOutlet(send)
+
+
+class SendOutlet:
+    """
+    An outlet over ASGI's `send`, which waits while the client's buffer is full.
+
+    Holds a little more than 64 KiB and a burst; a task of its own sends it. ASGI has no way to cut a connection: one
+    that reads nothing any more is closed as its server closes those whose application returns.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._unsent: deque[bytes] = deque()
+        self._unread_bytes = 0
+        self._reader: Reader | None = None
+        self._paused = False
+        self._sending: asyncio.Task[None] | None = None
+        self._ending: ListenerEnded | None = None
+
+    @property
+    def unread_bytes(self) -> int:
+        return self._unread_bytes
+
+    def attach(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def write(self, wire: bytes) -> None:
+        if self._ending:
+            return
+        payloads = list(payloads_of(wire))
+        self._unsent.extend(payloads)
+        self._unread_bytes += sum(map(len, payloads))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all(), name="live-send")
+        if self._unread_bytes > _HIGH_WATER_BYTES and not self._paused:
+            self._paused = True
+            if self._reader:
+                self._reader.paused()
+
+    def end(self, ending: ListenerEnded, farewell: Burst | None) -> None:
+        if self._ending:
+            return
+        if farewell:
+            self.write(farewell.wire)
+        self._ending, self._reader = ending, None
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all(), name="live-send")
+        sending = self._sending
+        # What it does not read by then it does not get: the server closes when the application returns.
+        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, sending.cancel)
+
+    async def ended(self) -> None:
+        if self._sending:
+            if not self._ending:
+                # The client is gone.
+                self._sending.cancel()
+            await asyncio.wait({self._sending})
+
+    async def _send_all(self) -> None:
         try:
-            async with asyncio.timeout(self._stall_seconds):
-                await self._socket.send(
-                    {"type": "websocket.send", "text": payload.decode(), "bytes": None},
+            while self._unsent:
+                payload = self._unsent.popleft()
+                await self._send({"type": "websocket.send", "text": payload.decode(), "bytes": None})
+                self._unread_bytes -= len(payload)
+                self._tell_resumed()
+            if self._ending:
+                await self._send(
+                    {
+                        "type": "websocket.close",
+                        "code": int(self._ending.code),
+                        "reason": self._ending.reason,
+                    }
                 )
-        except TimeoutError as error:
-            detail = "Nothing was read for too long; resume with the last position."
-            raise ListenerEnded(CloseCode.TOO_SLOW, ("too_slow", detail)) from error
-        except (OSError, RuntimeError, WebSocketDisconnect) as error:
-            # ASGI says OSError; servers also say RuntimeError where they closed the socket themselves.
-            raise ListenerEnded(_NO_STATUS, gone=True) from error
-        self._last_sent = self._clock()
-        self.sent += 1
+        except Exception:  # noqa: BLE001  (ASGI says OSError for a client that is gone; servers say what they like)
+            self._tell_lost()
+        finally:
+            self._sending = None
 
-    async def close(self, ending: ListenerEnded) -> None:
-        """Tell the client why it ends, where it still listens, and close; never takes long, never raises."""
-        if ending.gone:
-            return
-        try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                if ending.error:
-                    await self.send(self.error(*ending.error, now=utc_now()))
-                await self._socket.close(ending.code, ending.reason)
-        except (OSError, RuntimeError, WebSocketDisconnect, ListenerEnded):
-            # Gone meanwhile, or stalled: a close frame waits behind what the client does not read. The server
-            # closes the connection when the handler returns.
-            return
+    def _tell_resumed(self) -> None:
+        if self._paused and self._unread_bytes <= _LOW_WATER_BYTES:
+            self._paused = False
+            if self._reader:
+                self._reader.resumed()
 
-    def error(self, code: str, detail: str, *, now: datetime) -> bytes:
-        """Encode an `error` message."""
-        return encode(ErrorMessage(stream_id=self._stream_id, timestamp=now, code=code, detail=detail))
+    def _tell_lost(self) -> None:
+        if self._reader:
+            self._reader.lost(CloseCode.ABNORMAL)

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from telemetra.domain.changes import Removal
 from telemetra.domain.errors import (
+    BusUnavailable,
     DatabaseUnavailable,
     MigrationFailed,
     ParameterInvalid,
@@ -40,6 +41,7 @@ class ConnectedMessage(_Message, frozen=True, kw_only=True, tag="connected"):
     """The first message. A snapshot follows, or, where `resumed`, exactly what was missed."""
 
     position: str
+    """Where the client stands: at the `since` that it gave, or, before a snapshot, nowhere yet."""
     resumed: bool
     heartbeat_seconds: float
     """After so long without any message from the server the client may take it for gone."""
@@ -129,6 +131,10 @@ class CloseCode(IntEnum):
     """Why a socket was closed; the README has what a client does about each."""
 
     GOING_AWAY = 1001
+    NO_STATUS = 1005
+    """Never sent: a close without a code."""
+    ABNORMAL = 1006
+    """Never sent: the connection is gone without a close."""
     BAD_TEXT = 1007
     POLICY = 1008
     TOO_LARGE = 1009
@@ -145,6 +151,7 @@ CLOSE_CODES: Final[dict[type[TelemetraError], CloseCode]] = {
     ParameterInvalid: CloseCode.POLICY,
     DatabaseUnavailable: CloseCode.TRY_AGAIN,
     RedisUnavailable: CloseCode.TRY_AGAIN,
+    BusUnavailable: CloseCode.TRY_AGAIN,
     SchemaOutdated: CloseCode.INTERNAL,
     MigrationFailed: CloseCode.INTERNAL,
     # Comes up only when the database's history ends under a listener: it reconnects, and gets a snapshot.

@@ -1,165 +1,212 @@
-"""The live endpoint: lets a listener in, serves it until it ends, and leaves one line in the log."""
+"""
+The live endpoint: lets a listener in, hears it until it ends, and leaves one line in the log.
+
+An ASGI layer of its own in front of the routes: the framework would add a request, a router and a task to each of ten
+thousand idle listeners.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from urllib.parse import parse_qsl
 
 import structlog
-from litestar import websocket
-from litestar.connection import WebSocket
-from litestar.exceptions import WebSocketDisconnect
-from litestar.handlers import WebsocketRouteHandler
 
-from telemetra.domain.errors import ParameterInvalid, PositionInvalid, StreamNotFound, TelemetraError
-from telemetra.domain.ports import ChangeFeed
+from telemetra.domain.errors import ParameterInvalid, PositionInvalid, StreamNotFound
+from telemetra.domain.ports import ChangeFeed, LiveBus
 from telemetra.domain.positions import Position
+from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.live.admission import Admission, is_origin_allowed
-from telemetra.entrypoints.live.channel import HubClosed
-from telemetra.entrypoints.live.delivery import Delivery
 from telemetra.entrypoints.live.ending import ListenerEnded, internal_error, server_restarts
-from telemetra.entrypoints.live.hub import LiveHub
+from telemetra.entrypoints.live.hub import HubClosed, LiveHub, utc_now
 from telemetra.entrypoints.live.inbox import Inbox
-from telemetra.entrypoints.live.outlet import Outlet
-from telemetra.entrypoints.live.protocol import CloseCode, close_code
+from telemetra.entrypoints.live.listener import Listener, error_burst
+from telemetra.entrypoints.live.outlet import Outlet, open_outlet
+from telemetra.entrypoints.live.protocol import CloseCode
+from telemetra.entrypoints.live.relay import Relay
 from telemetra.entrypoints.paths import decode_stream_id
 from telemetra.settings import Settings
 
-LIVE_STATE: Final = "live"
-"""Where in the application's state the `LiveEntrance` is kept."""
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """What a client may send at once; the server in front enforces it (uvicorn: `ws_max_size`)."""
+
+_PATH: Final = re.compile(r"/ws/live/([^/]+)")
 
 _log = structlog.get_logger(__name__)
 
 
 class LiveEntrance:
-    """Where listeners come in."""
+    """Where listeners come in, while it is open: as long as the application runs."""
 
-    def __init__(self, hub: LiveHub, settings: Settings) -> None:
-        self.hub = hub
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admission = Admission(
+        self._hub: LiveHub | None = None
+        self.admission = Admission(
             max_listeners=settings.live_max_listeners,
             max_per_address=settings.live_max_listeners_per_address,
         )
+        """Who counts the listeners."""
 
-    async def serve(self, socket: WebSocket[Any, Any, Any]) -> None:
-        """Take one connection from its handshake to its end."""
-        try:
-            welcome = self._is_welcome(socket)
-            if welcome:
-                await socket.accept()
-            else:
-                await _refuse(socket)
-        except (OSError, WebSocketDisconnect):
-            # It went before it was in.
-            return
-        if welcome:
-            await self._converse(socket)
-
-    async def _converse(self, socket: WebSocket[Any, Any, Any]) -> None:
-        """Serve an accepted listener, close its socket, and log that it was here."""
-        segment = socket.path_params["stream_id"]
-        path_id = _spelled(segment) or segment
-        outlet = Outlet(socket, path_id, stall_seconds=self._settings.live_stall_timeout)
-        began = asyncio.get_running_loop().time()
-        # What stays when the server cancels this task.
-        ending = server_restarts()
-        try:
-            ending = await self._outcome(socket, outlet, path_id)
-            await outlet.close(ending)
-        finally:
-            _log.info(
-                "live_listener_closed",
-                stream_id=path_id,
-                code=int(ending.code),
-                seconds=round(asyncio.get_running_loop().time() - began, 3),
-                messages=outlet.sent,
-            )
-
-    async def _outcome(self, socket: WebSocket[Any, Any, Any], outlet: Outlet, path_id: str) -> ListenerEnded:
-        """Serve a listener that is in, and say how it ended."""
-        try:
-            await self._listen(socket, outlet, path_id)
-        except ListenerEnded as ended:
-            return ended
-        except HubClosed:
-            return server_restarts()
-        except TelemetraError as error:
-            if close_code(error) == CloseCode.INTERNAL:
-                _log.exception("live_listener_failed", stream_id=path_id)
-            return ListenerEnded.because(error)
-        except Exception:  # noqa: BLE001  (a fault here ends one listener, with a code and without details)
-            _log.exception("live_listener_failed", stream_id=path_id)
-        return internal_error()
-
-    async def _listen(self, socket: WebSocket[Any, Any, Any], outlet: Outlet, path_id: str) -> None:
+    @property
+    def hub(self) -> LiveHub:
         """
-        Bring a listener what it lacks and what comes, and hear what it says, until either side ends.
+        What it serves listeners from.
 
         Raises:
-            ListenerEnded, HubClosed, TelemetraError: why it ends; it does not return.
+            HubClosed: it is not open.
 
         """
-        settings = self._settings
-        address = socket.client.host if socket.client else ""
-        try:
-            stream_id = _spelled(socket.path_params["stream_id"])
-            if stream_id is None:
-                # An id that no stream can have is one of a stream that there is not.
-                raise StreamNotFound(path_id)
-            with self._admission.admit(address), self.hub.subscribe(stream_id) as subscription:
-                delivery = Delivery(
-                    self.hub,
-                    subscription,
-                    outlet,
-                    stream_id=stream_id,
-                    heartbeat_seconds=settings.live_heartbeat,
-                )
-                inbox = Inbox(socket, outlet, stream_id, per_minute=settings.live_messages_per_minute)
-                opening = await delivery.greet(_since(socket))
-                async with asyncio.TaskGroup() as sides:
-                    sides.create_task(inbox.run(), name="live-inbox")
-                    await delivery.run(opening)
-        except ExceptionGroup as both:
-            raise _first_ending(both) from None
+        if self._hub is None:
+            raise HubClosed
+        return self._hub
 
-    def _is_welcome(self, socket: WebSocket[Any, Any, Any]) -> bool:
+    @asynccontextmanager
+    async def open(self, feed: ChangeFeed, bus: LiveBus) -> AsyncIterator[None]:
+        """Follow the changes and let listeners in; at the end they are told to come back later."""
+        settings = self._settings
+        async with bus.subscribe() as subscription:
+            hub = LiveHub(
+                feed,
+                heartbeat_seconds=settings.live_heartbeat,
+                stall_seconds=settings.live_stall_timeout,
+                follow=subscription.follow,
+                unfollow=subscription.unfollow,
+            )
+            async with hub, Relay(feed, bus, subscription, hub):
+                self._hub = hub
+                yield
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, *, segment: str) -> None:
+        """Take one connection from its handshake to its end; `segment` is how the path spells the stream."""
+        try:
+            await receive()
+            if not self._is_welcome(scope):
+                await send({"type": "websocket.close", "code": int(CloseCode.POLICY), "reason": ""})
+                _log.info("live_origin_refused", origin=_origins(scope)[0])
+                return
+            await send({"type": "websocket.accept"})
+        except OSError:
+            # It went before it was in.
+            return
+        stream_id = _spelled(segment)
+        conversation = _Conversation(scope, receive, open_outlet(scope, send), stream_id or segment)
+        await conversation.hold(self, known=stream_id is not None)
+
+    @property
+    def messages_per_minute(self) -> int:
+        """What a listener may send."""
+        return self._settings.live_messages_per_minute
+
+    def _is_welcome(self, scope: ReadScope) -> bool:
+        hosts = _values(scope, b"host")
         return is_origin_allowed(
-            socket.headers.getall("origin", []),
-            host=socket.headers.get("host"),
-            secure=socket.scope.get("scheme") == "wss",
+            _origins(scope),
+            host=hosts[0] if hosts else None,
+            secure=scope.get("scheme") == "wss",
             allowed=self._settings.cors_origins,
         )
 
 
-@asynccontextmanager
-async def open_live(feed: ChangeFeed, settings: Settings) -> AsyncIterator[LiveEntrance]:
-    """Follow the feed and let listeners in; at the end they are told to come back later."""
-    async with LiveHub(feed) as hub:
-        yield LiveEntrance(hub, settings)
+class LiveSockets:
+    """The layer: takes the WebSockets of live streams, and passes everything else on."""
+
+    def __init__(self, app: App, entrance: LiveEntrance) -> None:
+        self._app = app
+        self._entrance = entrance
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a listener, or pass the request on."""
+        live = _PATH.fullmatch(scope["path"]) if scope["type"] == "websocket" else None
+        if live:
+            await self._entrance.serve(scope, receive, send, segment=live[1])
+        else:
+            await self._app(scope, receive, send)
 
 
-@websocket("/ws/live/{stream_id:str}")
-async def listen(socket: WebSocket[Any, Any, Any]) -> None:
-    """Follow one stream."""
-    entrance: LiveEntrance = socket.app.state[LIVE_STATE]
-    await entrance.serve(socket)
+class _Conversation:
+    """One accepted socket, until either side ends it."""
+
+    __slots__ = ("_messages", "_outlet", "_receive", "_scope", "_stream_id")
+
+    def __init__(self, scope: ReadScope, receive: Receive, outlet: Outlet, stream_id: str) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._outlet = outlet
+        self._stream_id = stream_id
+        self._messages = 0
+
+    async def hold(self, entrance: LiveEntrance, *, known: bool) -> None:
+        """Serve it; what stays of it is a line in the log."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        # What stays when the server cancels this task.
+        ending = server_restarts()
+        try:
+            ending = await self._outcome(entrance, known=known)
+            await self._outlet.ended()
+        finally:
+            _log.info(
+                "live_listener_closed",
+                stream_id=self._stream_id,
+                code=int(ending.code),
+                seconds=round(loop.time() - began, 3),
+                messages=self._messages,
+            )
+
+    async def _outcome(self, entrance: LiveEntrance, *, known: bool) -> ListenerEnded:
+        try:
+            if known:
+                client = self._scope.get("client")
+                with entrance.admission.admit(client[0] if client else ""):
+                    return await self._listen(entrance.hub, entrance.messages_per_minute)
+            # An id that no stream can have is one of a stream that there is not.
+            ending = ListenerEnded.because(StreamNotFound(self._stream_id))
+        except ListenerEnded as ended:
+            ending = ended
+        except HubClosed:
+            ending = server_restarts()
+        except Exception:  # noqa: BLE001  (a fault here ends one listener, with a code and without details)
+            _log.exception("live_listener_failed", stream_id=self._stream_id)
+            ending = internal_error()
+        # It was refused before there was a listener to say so.
+        farewell = error_burst(self._stream_id, *ending.error, now=utc_now()) if ending.error else None
+        self._outlet.end(ending, farewell)
+        return ending
+
+    async def _listen(self, hub: LiveHub, messages_per_minute: int) -> ListenerEnded:
+        """Hear what the client says while the hub writes to it; return how it ended."""
+        loop = asyncio.get_running_loop()
+        listener = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as until_ended:
+                since = _since(self._scope)
+                # Whoever ends the listener ends the wait for the client's next message.
+                with hub.listen(
+                    self._stream_id, self._outlet, since, on_end=lambda: until_ended.reschedule(loop.time())
+                ) as listener:
+                    await self._hear(listener, messages_per_minute)
+        assert listener is not None  # noqa: S101  (it is bound before anything waits)
+        assert listener.ending is not None  # noqa: S101  (leaving the block ends it)
+        self._messages = listener.messages
+        return listener.ending
+
+    async def _hear(self, listener: Listener, messages_per_minute: int) -> None:
+        try:
+            await Inbox(self._receive, listener, per_minute=messages_per_minute).run()
+        except ListenerEnded as ended:
+            listener.end(ended)
 
 
-def live_route_handlers() -> list[WebsocketRouteHandler]:
-    """Return the handlers for the application; they want a `LiveEntrance` in its state under `LIVE_STATE`."""
-    return [listen]
+def _values(scope: ReadScope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
-async def _refuse(socket: WebSocket[Any, Any, Any]) -> None:
-    """Close before accepting: the server answers the handshake with 403."""
-    await socket.receive()
-    await socket.close(CloseCode.POLICY)
-    _log.info("live_origin_refused", origin=socket.headers.get("origin"))
+def _origins(scope: ReadScope) -> list[str]:
+    return _values(scope, b"origin")
 
 
 def _spelled(segment: str) -> str | None:
@@ -170,18 +217,11 @@ def _spelled(segment: str) -> str | None:
         return None
 
 
-def _since(socket: WebSocket[Any, Any, Any]) -> Position | None:
+def _since(scope: ReadScope) -> Position | None:
     """Return the position to resume at; one that can't be read is as good as none, and the client is told so."""
-    given = socket.query_params.getall("since", [])
-    if len(given) != 1:
-        return None
     try:
-        return Position.parse(given[0])
-    except PositionInvalid:
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=20)
+        (given,) = (value for name, value in query if name == "since")
+        return Position.parse(given)
+    except (PositionInvalid, ValueError):
         return None
-
-
-def _first_ending(both: ExceptionGroup[Exception]) -> Exception:
-    """Of what the two sides raised, the one that says most: a fault of ours before an ordinary end."""
-    errors = both.exceptions
-    return next((error for error in errors if not isinstance(error, ListenerEnded)), errors[0])

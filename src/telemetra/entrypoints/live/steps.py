@@ -6,8 +6,8 @@ Pure: positions and frames. This is where 'each change once' is decided; knows n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from telemetra.domain.moments import Moment
 from telemetra.domain.positions import Cut, Position
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
+from telemetra.entrypoints.live.frames import Burst
 from telemetra.entrypoints.live.protocol import (
     MetricsMessage,
     MomentMessage,
@@ -26,6 +27,9 @@ from telemetra.entrypoints.live.protocol import (
 
 _KEPT_WITH_A_FRAME_BYTES: Final = 512
 """Roughly what the change and its label take beside the frame's own bytes."""
+
+
+_NOTHING: Final = Burst(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +46,31 @@ class StreamStep:
     A step as the listeners of one stream get it.
 
     `frames` is None where they are not carried: whoever has not seen `after` reads from the database what is new.
+    `burst` is what those at `before` are written, the same bytes for everybody.
     """
 
     before: Position
     after: Position
     frames: tuple[Frame, ...] | None
+    burst: Burst = _NOTHING
 
     @property
     def kept_bytes(self) -> int:
         """What keeping it costs, roughly."""
-        return sum(len(frame.payload) + _KEPT_WITH_A_FRAME_BYTES for frame in self.frames or ())
+        return 2 * len(self.burst.wire) + _KEPT_WITH_A_FRAME_BYTES * len(self.burst)
 
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
     """What of a step a listener has still to get, and where it stands then."""
 
-    payloads: Sequence[bytes]
+    burst: Burst
     position: Position
 
 
 def stream_step(stream_id: str, step: Step, now: datetime) -> StreamStep | None:
     """Build the stream's part of a step; None where the step has nothing for it."""
-    if not step.carried:
+    if not step.carried or stream_id in step.uncarried:
         return StreamStep(step.before, step.after, None)
     changes = [*step.changes.get(stream_id, ()), *step.everywhere]
     if not changes:
@@ -72,7 +78,7 @@ def stream_step(stream_id: str, step: Step, now: datetime) -> StreamStep | None:
     # Those of the stream and those of all streams are in order each; a label needs the order of both together.
     changes.sort(key=lambda change: change.key)
     frames = frames_between(stream_id, changes, step.before, step.after, now)
-    return StreamStep(step.before, step.after, frames)
+    return StreamStep(step.before, step.after, frames, Burst([frame.payload for frame in frames]))
 
 
 def frames_between(
@@ -96,16 +102,44 @@ def remainder(stream_id: str, step: StreamStep, position: Position, now: datetim
     if position.epoch != step.after.epoch:
         return None
     if position.seen.includes(step.after.seen):
-        return Remainder((), position)
+        return Remainder(_NOTHING, position)
     if step.frames is None:
         return None
     if step.before.seen.includes(position.seen):
-        return Remainder([frame.payload for frame in step.frames], step.after)
+        return Remainder(step.burst, step.after)
     # It has seen some of the step. Under the shared labels, which begin at `before`, a later resume would get
     # that part again.
     unseen = [frame.change for frame in step.frames if not position.seen.sees(frame.change.revision)]
     own = frames_between(stream_id, unseen, position, step.after, now)
-    return Remainder([frame.payload for frame in own], step.after)
+    return Remainder(Burst([frame.payload for frame in own]), step.after)
+
+
+def step_from(step: Step, position: Position) -> Step | None:
+    """
+    Return what of a step comes after `position`, where somebody stood who takes steps one after the other.
+
+    None where the position includes all of it, or does not lead to it: a step of another's, who was behind. One that
+    begins after the position is returned as not carried: what came between has to be read.
+    """
+    if step.after.epoch != position.epoch:
+        return replace(step, before=position, changes={}, everywhere=(), carried=False)
+    if position.seen.includes(step.after.seen) or not step.after.seen.includes(position.seen):
+        return None
+    if not position.seen.includes(step.before.seen):
+        return replace(step, before=position, changes={}, everywhere=(), carried=False)
+    if step.before.seen.includes(position.seen):
+        return step
+    # The beginning of the step was seen already, in a step of another's.
+    return replace(
+        step,
+        before=position,
+        changes={stream_id: _unseen(some, position) for stream_id, some in step.changes.items()},
+        everywhere=_unseen(step.everywhere, position),
+    )
+
+
+def _unseen(changes: Iterable[Change], position: Position) -> list[Change]:
+    return [change for change in changes if not position.seen.sees(change.revision)]
 
 
 def encode_change(stream_id: str, change: Change, position: Position, now: datetime) -> bytes:

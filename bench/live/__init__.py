@@ -1,0 +1,1 @@
+"""What live delivery costs and how fast it is, beside what others do with the same machine: `make bench-live`."""

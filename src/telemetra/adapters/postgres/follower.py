@@ -1,0 +1,184 @@
+"""
+One follower of the changes: a session of its own that looks for them, and may hold the lead while it does.
+
+The lead is a lock of the very session that looks: whoever has lost it can't read on, whatever it believes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import asyncpg
+
+from telemetra.adapters.postgres import change_statements
+from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, Record, connect
+from telemetra.adapters.postgres.epoch import Epoch
+from telemetra.adapters.postgres.rows import to_change, to_position
+from telemetra.domain.changes import Change, Step
+from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.positions import Position
+
+MAX_STEP_ROWS: Final = 5_000
+"""A step with more changes than this does not carry them; readers read pages."""
+
+REMOVALS_KEPT: Final = timedelta(days=7)
+_TRIM_EVERY_SECONDS: Final = 600.0
+_TRIM_ROWS: Final = 5_000
+_TRIM_MORE_SECONDS: Final = 1.0
+_CONTEND_SECONDS: Final = 0.5
+_ANSWER_SECONDS: Final = 8.0
+_SETTINGS: Final = {
+    # Plans that are made once: to plan the changes anew each time costs seven times what it costs to read a few.
+    "plan_cache_mode": "force_generic_plan",
+    # Such a plan may be older than the rows; these leave it nothing but indexes, each read up to its limit.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    # The server gives up before we do, or a statement that nobody waits for would keep the lead.
+    "statement_timeout": "7s",
+    # One that was cut off must not keep its session for hours; the last is for one in the middle of an answer.
+    "tcp_keepalives_idle": "2",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "3s",
+}
+
+FOLLOWER_LOST: Final = (
+    DatabaseUnavailable,
+    *CONNECTION_LOST,
+    # What asyncpg 0.32 says of a connection that the server ended between two statements.
+    asyncpg.InternalClientError,
+)
+"""What a follower raises when its session is gone."""
+
+T = TypeVar("T")
+
+
+class PostgresFollower:
+    """Looks for changes every interval, on one connection."""
+
+    def __init__(self, connection: asyncpg.Connection, epoch: Epoch, *, interval_seconds: float) -> None:
+        self._connection = connection
+        self._epoch = epoch
+        self._interval_seconds = interval_seconds
+
+    async def win_lead(self) -> None:
+        """
+        Return when this session has the lead; to keep it, it has to speak every 3 seconds.
+
+        The kernel of a process that was stopped answers keepalives: only silence gives it away. And it asks again and
+        again for the lead: a statement that waits for a lock holds a snapshot, which holds everybody's vacuum back.
+        """
+        await _bounded(self._connection.execute(change_statements.END_WHEN_SILENT))
+        ask = await _bounded(self._connection.prepare(change_statements.TRY_LEAD))
+        while not await _bounded(ask.fetchval()):  # noqa: ASYNC110  (the server tells nobody that a lock is free)
+            await asyncio.sleep(_CONTEND_SECONDS)
+
+    async def steps(
+        self, position: Position | None, *, beat_seconds: float = math.inf
+    ) -> AsyncGenerator[Step]:
+        """
+        Give the first step at once, then what has changed, and when nothing has, a step that says so every beat.
+
+        It speaks once a beat, however long the interval. Raises one of `FOLLOWER_LOST`; what was not told is told by
+        the next follower, from the last position.
+        """
+        await _bounded(self._epoch.refresh(self._connection))
+        look = await _bounded(self._connection.prepare(change_statements.SNAPSHOT_TEXT))
+        step = await self._first_step(position)
+        yield step
+        loop = asyncio.get_running_loop()
+        told_at, trim_at, looked_at = loop.time(), loop.time() + _TRIM_EVERY_SECONDS, None
+        pause_seconds = min(self._interval_seconds, beat_seconds)
+        turns_a_look = round(self._interval_seconds / pause_seconds)
+        for turn in itertools.count(1):
+            await asyncio.sleep(pause_seconds)
+            snapshot = await _bounded(look.fetchval())
+            now = loop.time()
+            if snapshot != looked_at and turn % turns_a_look == 0:
+                looked_at = snapshot
+                step = await self._next_step(step.after)
+                if step.before != step.after:
+                    told_at = now
+                    yield step
+            if now + pause_seconds > told_at + beat_seconds:
+                told_at = now
+                yield Step(before=step.after, after=step.after, changes={})
+            if now > trim_at:
+                trim_at = now + await self._trim()
+
+    async def _first_step(self, before: Position | None) -> Step:
+        """Begin from wherever the last follower stood, if what has changed since then can still be told."""
+        row = await _bounded(self._connection.fetchrow(change_statements.STAND_AND_HORIZON))
+        if before and before.epoch == self._epoch.id and _is_recent(row, before):
+            return await self._step(row, before)
+        after = to_position(row, self._epoch.id)
+        return Step(before=before or after, after=after, changes={}, carried=before is None)
+
+    async def _next_step(self, before: Position) -> Step:
+        return await self._step(await _bounded(self._connection.fetchrow(change_statements.STAND)), before)
+
+    async def _step(self, stand: Record, before: Position) -> Step:
+        """Read what became visible between a position and where the database stands; newer rows come next time."""
+        after = to_position(stand, self._epoch.id, floor=before.seen.xmax)
+        ranges = after.seen.newly_seen(before.seen)
+        if not ranges:
+            return Step(before=before, after=after, changes={})
+        lows, highs = [low for low, _ in ranges], [high for _, high in ranges]
+        rows = await _bounded(
+            self._connection.fetch(change_statements.CHANGES, lows, highs, MAX_STEP_ROWS + 1)
+        )
+        if len(rows) > MAX_STEP_ROWS:
+            # A bulk load must not be carried through every process at once.
+            return Step(before=before, after=after, changes={}, carried=False)
+        return _carry(before, after, rows)
+
+    async def _trim(self) -> float:
+        """Forget some removals that are too old, and return in how many seconds to look again."""
+        trimming = self._connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, _TRIM_ROWS)
+        return _TRIM_MORE_SECONDS if await _bounded(trimming) == _TRIM_ROWS else _TRIM_EVERY_SECONDS
+
+
+@asynccontextmanager
+async def open_follower(
+    address: PostgresAddress, epoch: Epoch, *, interval_seconds: float
+) -> AsyncIterator[PostgresFollower]:
+    """
+    Lend a follower with a connection of its own, outside any pool.
+
+    Raises:
+        DatabaseUnavailable: the database can't be reached.
+
+    """
+    connection = await connect(address, **_SETTINGS)
+    try:
+        yield PostgresFollower(connection, epoch, interval_seconds=interval_seconds)
+    finally:
+        connection.terminate()
+
+
+def _is_recent(row: Record, position: Position) -> bool:
+    """Whether no removal is forgotten, and no transaction yet to begin, that the position has to do with."""
+    oldest = min(position.seen.in_progress, default=position.seen.xmax)
+    return oldest > row["removals_horizon"] and position.reached.xmax <= int(row["snapshot"].split(":")[1])
+
+
+def _carry(before: Position, after: Position, rows: Sequence[Record]) -> Step:
+    changes: defaultdict[str, list[Change]] = defaultdict(list)
+    everywhere: list[Change] = []
+    for row in rows:
+        owner = everywhere if row["stream_id"] is None else changes[row["stream_id"]]
+        owner.append(to_change(row))
+    return Step(before=before, after=after, changes=changes, everywhere=everywhere)
+
+
+async def _bounded(work: Awaitable[T]) -> T:
+    """Wait for an answer no longer than a live connection can take: a dead one does not say so."""
+    async with asyncio.timeout(_ANSWER_SECONDS):
+        return await work

@@ -1,0 +1,183 @@
+"""
+What goes over the live bus: a step in parts, one for each stream that changed, and a header, which comes last.
+
+A subscriber takes the parts of the streams that it follows. The header tells by hashes which streams changed, so that
+one whose part is missing is known. Knows nothing of connections.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from telemetra.domain.changes import Change, ChangeKind, Removal, Step
+from telemetra.domain.moments import Moment
+from telemetra.domain.positions import ChangeKey, Position
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import MetricWindow
+
+VERSION: Final = 1
+"""Part of the channels' names: processes of another version, with other messages, hear nothing rather than nonsense."""
+
+MAX_PART_BYTES: Final = 1024 * 1024
+MAX_STEP_BYTES: Final = 4 * 1024 * 1024
+"""More than Redis keeps for a subscriber that is slow for a moment would have it thrown out."""
+
+_HASH_BYTES: Final = 16
+"""Enough that no two streams ever have the same, also of those that somebody names on purpose."""
+
+
+class _Changes(Struct, frozen=True, array_like=True):
+    """
+    Changes by their kind, which types them: of each its revision, its key, and what it is about.
+
+    Their order is that of their keys, so it need not be kept.
+    """
+
+    removals: list[tuple[int, str, Removal]]
+    streams: list[tuple[int, str, Stream]]
+    windows: list[tuple[int, str, MetricWindow]]
+    moments: list[tuple[int, str, Moment]]
+
+
+class _Part(Struct, frozen=True, array_like=True):
+    step: bytes
+    changes: _Changes
+
+
+class _Header(Struct, frozen=True, array_like=True):
+    step: bytes
+    before: Position
+    after: Position
+    carried: bool
+    everywhere: _Changes
+    changed: bytes
+    """The hashes of the streams that changed, one after the other."""
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_part_decoder: Final = msgspec.msgpack.Decoder(_Part)
+_header_decoder: Final = msgspec.msgpack.Decoder(_Header)
+
+
+class MessageUnreadable(Exception):
+    """A message is none of these."""
+
+
+def encode_parts(step: Step, name: bytes) -> dict[str, bytes]:
+    """Return the parts by stream; those that are too large, or can't be told, are left out."""
+    parts = {}
+    left_bytes = MAX_STEP_BYTES
+    for stream_id, changes in step.changes.items():
+        try:
+            part = _encoder.encode(_Part(name, _pack(changes)))
+        except (ValueError, OverflowError, RecursionError):
+            # A writer's JSON may hold numbers and texts that no message holds.
+            continue
+        if len(part) <= min(MAX_PART_BYTES, left_bytes):
+            parts[stream_id] = part
+            left_bytes -= len(part)
+    return parts
+
+
+def encode_header(step: Step, name: bytes) -> bytes:
+    """Return the header; `name` is the step's own, and tells its parts from those of others."""
+    changed = b"".join(map(hash_stream, step.changes.keys() | step.uncarried))
+    return _encoder.encode(
+        _Header(name, step.before, step.after, step.carried, _pack(step.everywhere), changed)
+    )
+
+
+def hash_stream(stream_id: str) -> bytes:
+    """Return the hash by which headers name a stream."""
+    return hashlib.blake2b(stream_id.encode(errors="surrogatepass"), digest_size=_HASH_BYTES).digest()
+
+
+class StepAssembly:
+    """
+    Puts steps together from messages in the order of their arrival.
+
+    Parts whose header does not come are dropped with the next part or header of another step.
+    """
+
+    def __init__(self) -> None:
+        self._step = b""
+        self._parts: dict[str, list[Change]] = {}
+
+    def take_part(self, stream_id: str, message: bytes) -> None:
+        """
+        Keep a part until its header comes.
+
+        Raises:
+            MessageUnreadable: it is dropped.
+
+        """
+        try:
+            part = _part_decoder.decode(message)
+        except msgspec.DecodeError as error:
+            raise MessageUnreadable(str(error)) from error
+        if part.step != self._step:
+            self._step, self._parts = part.step, {}
+        self._parts[stream_id] = _unpack(part.changes)
+
+    def take_header(self, message: bytes, followed: Mapping[bytes, str]) -> Step:
+        """
+        Return the step as it is for one that follows these streams, given by their hashes.
+
+        Raises:
+            MessageUnreadable: the step is dropped.
+
+        """
+        try:
+            header = _header_decoder.decode(message)
+        except msgspec.DecodeError as error:
+            raise MessageUnreadable(str(error)) from error
+        parts = self._parts if header.step == self._step else {}
+        self._step, self._parts = b"", {}
+        starts = range(0, len(header.changed), _HASH_BYTES)
+        hashes = (header.changed[start : start + _HASH_BYTES] for start in starts)
+        mine = {followed[hashed] for hashed in hashes if hashed in followed}
+        return Step(
+            before=header.before,
+            after=header.after,
+            changes={stream_id: parts[stream_id] for stream_id in mine if stream_id in parts},
+            everywhere=_unpack(header.everywhere),
+            carried=header.carried,
+            uncarried=frozenset(mine - parts.keys()),
+        )
+
+
+def _pack(changes: Sequence[Change]) -> _Changes:
+    packed = _Changes([], [], [], [])
+    for change in changes:
+        revision, key = change.revision, change.key.key
+        match change.data:
+            case Removal() as removal:
+                packed.removals.append((revision, key, removal))
+            case Stream() as stream:
+                packed.streams.append((revision, key, stream))
+            case MetricWindow() as window:
+                packed.windows.append((revision, key, window))
+            case Moment() as moment:
+                packed.moments.append((revision, key, moment))
+    return packed
+
+
+def _unpack(packed: _Changes) -> list[Change]:
+    kinds = (
+        (ChangeKind.REMOVAL, packed.removals),
+        (ChangeKind.STREAM, packed.streams),
+        (ChangeKind.WINDOW, packed.windows),
+        (ChangeKind.MOMENT, packed.moments),
+    )
+    changes = [
+        Change(key=ChangeKey(revision, kind, key), data=data)
+        for kind, rows in kinds
+        for revision, key, data in rows
+    ]
+    changes.sort(key=lambda change: change.key)
+    return changes

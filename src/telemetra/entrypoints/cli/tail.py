@@ -1,0 +1,158 @@
+"""The command `telemetra tail`: what it is told, what it says of the connection, and its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Final
+
+import click
+
+from telemetra.entrypoints.cli.failures import one_line_failures
+from telemetra.entrypoints.cli.live_client import (
+    ConnectionLost,
+    FollowingRefused,
+    LiveMessage,
+    UrlInvalid,
+    follow,
+)
+from telemetra.entrypoints.cli.tail_display import LinesConsole, TailDisplay, printable
+from telemetra.settings import Settings
+
+EXIT_INTERRUPTED: Final = 130
+
+_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
+_TO_ONE_LINE: Final = str.maketrans("\r\n", "  ")
+
+
+def check_text(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
+    """Let through what an address can hold."""
+    if given is None:
+        return None
+    try:
+        given.encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("This is not valid UTF-8.") from error
+    if not given:
+        raise click.BadParameter("It is empty.")
+    return given
+
+
+@click.command("tail", short_help="Follow a stream in the terminal.")
+@click.argument("stream_id", metavar="STREAM", callback=check_text)
+@click.option(
+    "--url",
+    callback=check_text,
+    metavar="URL",
+    help="The service's address, http(s):// or ws(s)://.  [default: by HOST and PORT, else http://127.0.0.1:8000]",
+)
+@click.option(
+    "--since",
+    callback=check_text,
+    metavar="POSITION",
+    help="Begin with what changed after this position: of a message, or a Telemetra-Position header's.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print each message as it came, one line of JSON, for programs."
+)
+@click.pass_context
+def tail_command(
+    ctx: click.Context, /, stream_id: str, url: str | None, since: str | None, *, as_json: bool
+) -> None:
+    """
+    Follow a stream: its newest windows, then every window and moment as it is written.
+
+    A lost connection is taken up again, for as long as it takes, exactly where it broke off; standard error tells of it.
+    Times are in UTC. A stream is any that the service knows, such as the demo's.
+
+    \b
+    Example:
+      telemetra tail demo
+      telemetra tail demo --url https://example.org/prefix
+      telemetra tail demo --json | jq -c 'select(.type == "moment") | .data'
+
+    Exit code: 1 when the service says that trying again is no use (an unknown stream, for one), 2 for a wrong command
+    line, 130 after Ctrl-C, 0 when whoever reads the output has closed it.
+    """
+    show = _print_json if as_json else TailDisplay(_console()).show
+    try:
+        with one_line_failures() as settings:
+            asyncio.run(_tail(url or _own_url(settings), stream_id, since, show))
+    except UrlInvalid as error:
+        raise click.BadParameter(str(error), ctx, param_hint="--url") from error
+    except FollowingRefused as refused:
+        raise click.ClickException(printable(str(refused))) from refused
+    except BrokenPipeError:
+        _drop_output()
+        ctx.exit(0)
+    except KeyboardInterrupt:
+        ctx.exit(EXIT_INTERRUPTED)
+
+
+async def _tail(url: str, stream_id: str, since: str | None, show: Callable[[str], None]) -> None:
+    outages = _Outages(since)
+    async with aclosing(follow(url, stream_id, since=since, on_lost=outages.lost)) as messages:
+        async for message in messages:
+            if message.head.type == "connected":
+                outages.connected(message)
+            show(message.text)
+
+
+class _Outages:
+    """Tells on standard error that the connection is gone, once until it is back, and what that means."""
+
+    def __init__(self, since: str | None) -> None:
+        self._asked = since
+        self._was_connected = False
+        self._away = False
+
+    def lost(self, lost: ConnectionLost) -> None:
+        self._asked = lost.position
+        if self._away:
+            return
+        self._away = True
+        delay = f"{lost.delay_seconds:.2f} s"
+        if self._was_connected:
+            _tell(f"connection lost ({printable(lost.reason)}); reconnecting in {delay}")
+        else:
+            _tell(f"no connection ({printable(lost.reason)}); trying again in {delay}")
+
+    def connected(self, message: LiveMessage) -> None:
+        back = "back" if self._was_connected else "connected"
+        if self._asked is not None and not message.head.resumed:
+            _tell(f"{back}; what was missed cannot be told, snapshot follows")
+        elif self._away:
+            _tell(f"{back}, resumed exactly" if message.head.resumed else back)
+        self._away = False
+        self._was_connected = True
+
+
+def _tell(text: str) -> None:
+    click.secho(text, err=True, fg="yellow")
+
+
+def _print_json(text: str) -> None:
+    """Print a message; JSON is UTF-8 whatever the terminal's encoding, and a line break can only be between its tokens."""
+    click.echo(text.translate(_TO_ONE_LINE).encode())
+
+
+def _console() -> LinesConsole:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A title in letters that the terminal has not is no reason to stop.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return LinesConsole()
+
+
+def _own_url(settings: Settings) -> str:
+    host = _ANY_ADDRESS.get(settings.host, settings.host)
+    authority = f"[{host}]" if ":" in host else host
+    return f"http://{authority}:{settings.port}"
+
+
+def _drop_output() -> None:
+    """Let the interpreter's last flush go nowhere, where it would tell of the closed pipe once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
