@@ -76,6 +76,8 @@ def connect_arguments(address: PostgresAddress, **server_settings: str) -> dict[
         "database": address.database,
         "ssl": ssl.create_default_context() if address.ssl == "verify-full" else _SSL_MODES[address.ssl],
         "timeout": address.connect_timeout_seconds,
+        # What was prepared once stays so: preparing again takes an exchange that may be cut off in its middle.
+        "max_cached_statement_lifetime": 0,
         "server_settings": {
             "application_name": "telemetra",
             "TimeZone": "UTC",

@@ -75,10 +75,26 @@ class PostgresFollower:
         The kernel of a process that was stopped answers keepalives: only silence gives it away. And it asks again and
         again for the lead: a statement that waits for a lock holds a snapshot, which holds everybody's vacuum back.
         """
+        await self._warm_up()
         await _bounded(self._connection.execute(change_statements.END_WHEN_SILENT))
         ask = await _bounded(self._connection.prepare(change_statements.TRY_LEAD))
         while not await _bounded(ask.fetchval()):  # noqa: ASYNC110  (the server tells nobody that a lock is free)
             await asyncio.sleep(_CONTEND_SECONDS)
+
+    async def _warm_up(self) -> None:
+        """
+        Have every statement prepared before there is a lead to lose.
+
+        The driver prepares in two halves. A session that is cut off between them is not idle for the server, and no
+        timeout ends it: it would keep the lead for as long as something answers its keepalives.
+        """
+        connection = self._connection
+        await _bounded(self._epoch.refresh(connection))
+        await _bounded(connection.fetchrow(change_statements.STAND))
+        await _bounded(connection.fetchrow(change_statements.STAND_AND_HORIZON))
+        await _bounded(connection.fetch(change_statements.CHANGES, [], [], 1))
+        await _bounded(connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, 0))
+        await _bounded(connection.fetchval(change_statements.SNAPSHOT_TEXT))
 
     async def steps(
         self, position: Position | None, *, beat_seconds: float = math.inf
@@ -90,7 +106,6 @@ class PostgresFollower:
         the next follower, from the last position.
         """
         await _bounded(self._epoch.refresh(self._connection))
-        look = await _bounded(self._connection.prepare(change_statements.SNAPSHOT_TEXT))
         step = await self._first_step(position)
         yield step
         loop = asyncio.get_running_loop()
@@ -99,7 +114,7 @@ class PostgresFollower:
         turns_a_look = round(self._interval_seconds / pause_seconds)
         for turn in itertools.count(1):
             await asyncio.sleep(pause_seconds)
-            snapshot = await _bounded(look.fetchval())
+            snapshot = await _bounded(self._connection.fetchval(change_statements.SNAPSHOT_TEXT))
             now = loop.time()
             if snapshot != looked_at and turn % turns_a_look == 0:
                 looked_at = snapshot
