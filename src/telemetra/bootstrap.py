@@ -28,6 +28,7 @@ from telemetra.adapters.postgres import (
     require_newest_schema,
 )
 from telemetra.adapters.postgres import open_writer as open_postgres_writer
+from telemetra.adapters.postgres import renew_epoch as renew_postgres_epoch
 from telemetra.adapters.redis import open_redis
 from telemetra.domain.ports import Ports, StreamWriter
 from telemetra.entrypoints.app import create_app
@@ -42,6 +43,7 @@ __all__ = [
     "migrate_database",
     "open_ports",
     "open_writer",
+    "renew_epoch",
     "run_dependencies",
     "runs_engines",
 ]
@@ -200,6 +202,17 @@ async def migrate_database(settings: Settings) -> str | None:
     from telemetra.adapters.postgres.migrations import migrate  # noqa: PLC0415
 
     return await migrate(postgres_address(settings))
+
+
+async def renew_epoch(settings: Settings) -> int:
+    """
+    Begin another history of the database: every position given out so far is refused. Returned are the rows re-stamped.
+
+    Raises:
+        DatabaseUnavailable: it can't be reached, or the role may not do it.
+
+    """
+    return await renew_postgres_epoch(postgres_address(settings))
 
 
 def find_database_url(settings: Settings) -> str | None:

@@ -24,7 +24,7 @@ from telemetra.adapters.postgres import PostgresAddress
 from tests.contract.proxy import Proxy
 from tests.databases import connected
 from tests.e2e.following import PATIENCE_SECONDS, following
-from tests.e2e.service import Service, external, serving
+from tests.e2e.service import Service, external, run_telemetra, serving
 
 STREAM = "lofi"
 INSERT = """
@@ -237,10 +237,10 @@ async def ending_of(connection: websockets.ClientConnection) -> tuple[int | None
 
 
 @pytest.mark.timeout(300)
-async def test_a_burst_of_a_quarter_million_rows_reaches_who_watches_and_disturbs_nobody(
+async def test_a_burst_of_a_million_rows_reaches_who_watches_and_disturbs_nobody(
     tmp_path: Path, database: PostgresAddress, redis_url: str, writer: asyncpg.Connection
 ) -> None:
-    rows = 250_000
+    rows = 1_000_000
     await writer.execute("insert into streams (stream_id) values ('other')")
     async with (
         serving(tmp_path / "data", **external(database, redis_url)) as service,
@@ -256,7 +256,7 @@ async def test_a_burst_of_a_quarter_million_rows_reaches_who_watches_and_disturb
         grown = psutil.Process(service.process.pid).memory_info().rss - before
         assert watching.counts == list(range(1, rows + 1))
         assert other.counts == list(range(20))
-        # The rows are 150 MB as messages; pages go through one after the other.
+        # The rows are 600 MB as messages; pages go through one after the other.
         assert grown < 100 * 1024 * 1024
 
 
@@ -281,6 +281,27 @@ async def test_writers_in_two_phases_and_replication_s_apply_are_heard(
         await writer.execute("delete from chat_summary_minute where chat_count = 3")
         await follower.until(lambda: any(message["type"] == "removed" for message in follower.told))
     assert follower.counts == [2, 1, 3]
+
+
+async def test_a_renewed_epoch_is_told_to_who_listens_and_to_who_comes_back(
+    tmp_path: Path, database: PostgresAddress, redis_url: str, writer: asyncpg.Connection
+) -> None:
+    settings = external(database, redis_url)
+    async with serving(tmp_path / "data", **settings) as service:
+        async with following(tmp_path, service.url, STREAM) as follower:
+            await insert(writer, 1)
+            await follower.until_told(1)
+            before = follower.told[-1]["position"]
+            code, out, _ = await run_telemetra(tmp_path / "data", "epoch", "renew", **settings)
+            assert code == 0
+            assert out.startswith("A new epoch has begun")
+            await follower.until(lambda: len(follower.resumed) == 2)
+            await insert(writer, 2)
+            await follower.until_told(2)
+        assert follower.resumed == [False, False]
+        async with following(tmp_path, service.url, STREAM, "--since", before) as returned:
+            await returned.until(lambda: any(message["type"] == "snapshot" for message in returned.told))
+        assert returned.resumed == [False]
 
 
 def proportional_kilobytes(pid: int) -> int:

@@ -102,7 +102,12 @@ class Listener:
     def take(self, step: Step) -> None:
         self.news.set()
         before, self.position = self.position, self.position or step.after
-        if before is None or before.seen.includes(step.after.seen):
+        if before is None:
+            return
+        if before.epoch != step.after.epoch:
+            self.position, self.copy.must_read_again = step.after, True
+            return
+        if before.seen.includes(step.after.seen):
             return
         self.position = step.after
         if not before.seen.includes(step.before.seen) or not step.carried or STREAM in step.uncarried:

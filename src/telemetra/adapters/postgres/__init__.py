@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from telemetra.adapters.postgres import change_statements
 from telemetra.adapters.postgres.connections import PostgresAddress, connect, first_connection, open_pool
-from telemetra.adapters.postgres.epoch import Epoch
+from telemetra.adapters.postgres.epoch import Epoch, renew_epoch
 from telemetra.adapters.postgres.feed import PostgresFeed
 from telemetra.adapters.postgres.probe import PostgresProbe
 from telemetra.adapters.postgres.readers import PostgresMetrics, PostgresMoments, PostgresStreams
@@ -23,6 +23,7 @@ __all__ = [
     "find_schema_revision",
     "open_postgres",
     "open_writer",
+    "renew_epoch",
     "require_newest_schema",
 ]
 

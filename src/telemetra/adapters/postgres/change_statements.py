@@ -10,13 +10,32 @@ from __future__ import annotations
 from typing import Final
 
 from telemetra.adapters.postgres.columns import MOMENT, REMOVAL, STREAM, WINDOW, shared_select_list
-from telemetra.adapters.postgres.statements import KNOWN, STANDPOINT
+from telemetra.adapters.postgres.statements import KNOWN, STANDPOINT, TABLES
 from telemetra.domain.changes import ChangeKind
 
 EPOCH: Final = """
-    select system_identifier::text || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || epoch::text as history
-    from telemetra_state, pg_control_system()
+    select s.epoch, concat_ws(
+        ' ', system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), d.oid, s.tableoid, s.epoch
+    ) as history
+    from telemetra_state s, pg_control_system(), pg_database d where d.datname = current_database()
 """
+
+RENEW_EPOCH: Final = "update telemetra_state set epoch = gen_random_uuid()"
+
+IS_FROM_THE_FUTURE: Final = (
+    "select {} from telemetra_state, pg_snapshot_xmax(pg_current_snapshot()) present".format(
+        " or ".join(
+            [
+                "removals_horizon >= present",
+                *(f"exists (select from {table} where revision >= present)" for table in TABLES),
+            ]
+        )
+    )
+)
+"""Whether any revision is one that no transaction of this database has reached."""
+
+RESTAMP: Final = "select telemetra_restamp($1)"
+"""Make at most `$1` such revisions of each table older than every position; 0: there are none."""
 
 IDENTITY: Final = """
     select system_identifier::text || '-' || oid::text
@@ -25,8 +44,10 @@ IDENTITY: Final = """
 
 SNAPSHOT_TEXT: Final = "select pg_current_snapshot()::text"
 
-STAND: Final = f"select {STANDPOINT}"
-"""Where the database stands."""
+_EPOCH: Final = "(select epoch from telemetra_state) as epoch"
+
+STAND: Final = f"select {STANDPOINT}, {_EPOCH}"
+"""Where the database stands, and the stored part of its epoch."""
 
 _HORIZON: Final = "(select removals_horizon from telemetra_state) as removals_horizon"
 
@@ -124,9 +145,9 @@ END_WHEN_SILENT: Final = "set idle_session_timeout = '3s'"
 # Any constant that no other program locks by chance: the bytes of 'live'. The second number lets several schemas of one
 # database have a leader each.
 TRY_LEAD: Final = f"""
-    select pg_try_advisory_lock({int.from_bytes(b"live", "big")}, 'telemetra_state'::regclass::oid::int4)
+    select pg_try_advisory_lock({int.from_bytes(b"live", "big")}, 'telemetra_state'::regclass::oid::int4) as leads, {_EPOCH}
 """
-"""Take the lead if nobody has it; it goes with the session."""
+"""Take the lead if nobody has it; it goes with the session. And the stored part of the epoch."""
 
 TRIM_REMOVALS: Final = """
     with gone as (

@@ -1,26 +1,92 @@
-"""The epoch: which history of which database the positions belong to."""
+"""The epoch: which history of which database the positions belong to, and how another one begins."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
 
 from telemetra.adapters.postgres import change_statements
+from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, connect
+from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.positions import EPOCH_BYTES
+
+_RESTAMPED_AT_ONCE: Final = 5_000
+_ANSWER_SECONDS: Final = 8.0
 
 
 class Epoch:
     """
     The database's history as last seen.
 
-    Its id is made of the system identifier, the timeline (another after a failover) and a stored UUID (another after
-    `telemetra_state.epoch` was renewed): positions of one history mean nothing in another.
+    Its id is made of the system identifier, the timeline (another after a failover), the oids of the database and of
+    `telemetra_state` (others after a dump was restored) and a stored UUID (another after `renew`): positions of one
+    history mean nothing in another.
     """
 
     def __init__(self) -> None:
         self.id = bytes(EPOCH_BYTES)
+        self._stored: UUID | None = None
 
     async def refresh(self, connection: Any) -> None:
         """Read it again; done on every new connection of the feed, since a failover looks like a reconnect."""
         row = await connection.fetchrow(change_statements.EPOCH)
         self.id = hashlib.sha256(row["history"].encode()).digest()[:EPOCH_BYTES]
+        self._stored = row["epoch"]
+
+    def is_renewed(self, stored: UUID) -> bool:
+        """Whether `telemetra_state.epoch` was renewed since the last `refresh`."""
+        return stored != self._stored
+
+
+async def renew(connection: asyncpg.Connection) -> int:
+    """
+    Begin another history, and return how many rows from the future of this database were re-stamped.
+
+    Every position given out so far is refused from now on: its bearer gets a snapshot. A row whose revision no
+    transaction of this database has reached came with a dump of another; it counts as there from the beginning. It
+    takes many short transactions; when it is interrupted, the next call does the rest.
+
+    Raises:
+        DatabaseUnavailable: this role may not do it.
+        OSError, TimeoutError, asyncpg.PostgresError: the connection is lost.
+
+    """
+    restamped = 0
+    try:
+        await connection.execute(change_statements.RENEW_EPOCH, timeout=_ANSWER_SECONDS)
+        restamp = await connection.prepare(change_statements.RESTAMP, timeout=_ANSWER_SECONDS)
+        while some := await restamp.fetchval(_RESTAMPED_AT_ONCE, timeout=_ANSWER_SECONDS):
+            restamped += some
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseUnavailable(
+            f"A new epoch can't begin: {error}. Run `telemetra epoch renew` as the owner of the tables, and grant who "
+            "serves what the README lists."
+        ) from error
+    return restamped
+
+
+async def renew_epoch(address: PostgresAddress) -> int:
+    """
+    Do the same with a connection of its own; services that run notice within half a second.
+
+    Raises:
+        DatabaseUnavailable: it can't be reached, or this role may not do it.
+
+    """
+    connection = await connect(address)
+    try:
+        return await renew(connection)
+    except CONNECTION_LOST as error:
+        raise DatabaseUnavailable(
+            f"PostgreSQL at {address} went away in the middle; run it again."
+        ) from error
+    finally:
+        connection.terminate()
+
+
+async def is_restored(connection: asyncpg.Connection) -> bool:
+    """Whether there are rows from the future of this database, which only another one's dump can bring."""
+    return bool(await connection.fetchval(change_statements.IS_FROM_THE_FUTURE))

@@ -16,10 +16,11 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 import asyncpg
+import structlog
 
 from telemetra.adapters.postgres import change_statements
 from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, Record, connect
-from telemetra.adapters.postgres.epoch import Epoch
+from telemetra.adapters.postgres.epoch import Epoch, is_restored, renew
 from telemetra.adapters.postgres.rows import to_change, to_position
 from telemetra.domain.changes import Change, Step
 from telemetra.domain.errors import DatabaseUnavailable
@@ -59,6 +60,8 @@ FOLLOWER_LOST: Final = (
 
 T = TypeVar("T")
 
+_log = structlog.get_logger(__name__)
+
 
 class PostgresFollower:
     """Looks for changes every interval, on one connection."""
@@ -78,8 +81,20 @@ class PostgresFollower:
         await self._warm_up()
         await _bounded(self._connection.execute(change_statements.END_WHEN_SILENT))
         ask = await _bounded(self._connection.prepare(change_statements.TRY_LEAD))
-        while not await _bounded(ask.fetchval()):  # noqa: ASYNC110  (the server tells nobody that a lock is free)
+        while not (answer := await _bounded(ask.fetchrow()))["leads"]:
+            if self._epoch.is_renewed(answer["epoch"]):
+                await _bounded(self._epoch.refresh(self._connection))
             await asyncio.sleep(_CONTEND_SECONDS)
+        await self._mend_restored()
+
+    async def _mend_restored(self) -> None:
+        """Begin another history where a dump of another database was restored; the leader does it for all."""
+        if not await _bounded(is_restored(self._connection)):
+            return
+        try:
+            _log.warning("database_restored", restamped=await renew(self._connection))
+        except DatabaseUnavailable as error:
+            _log.error("database_restored", reason=str(error))
 
     async def _warm_up(self) -> None:
         """
@@ -95,6 +110,7 @@ class PostgresFollower:
         await _bounded(connection.fetch(change_statements.CHANGES, [], [], 1))
         await _bounded(connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, 0))
         await _bounded(connection.fetchval(change_statements.SNAPSHOT_TEXT))
+        await _bounded(is_restored(connection))
 
     async def steps(
         self, position: Position | None, *, beat_seconds: float = math.inf
@@ -137,7 +153,11 @@ class PostgresFollower:
         return Step(before=before or after, after=after, changes={}, carried=before is None)
 
     async def _next_step(self, before: Position) -> Step:
-        return await self._step(await _bounded(self._connection.fetchrow(change_statements.STAND)), before)
+        stand = await _bounded(self._connection.fetchrow(change_statements.STAND))
+        if self._epoch.is_renewed(stand["epoch"]):
+            await _bounded(self._epoch.refresh(self._connection))
+            return await self._first_step(before)
+        return await self._step(stand, before)
 
     async def _step(self, stand: Record, before: Position) -> Step:
         """Read what became visible between a position and where the database stands; newer rows come next time."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from telemetra.adapters.postgres.columns import MOMENT, STREAM, WINDOW, select_list, shared_select_list
 
-_TABLES: Final = ("streams", "chat_summary_minute", "moments", "removals")
+TABLES: Final = ("streams", "chat_summary_minute", "moments", "removals")
 
 _GAPS: Final = """(
     select low, high from (
@@ -34,7 +34,7 @@ _NEWEST_REVISION: Final = "greatest((select removals_horizon from telemetra_stat
                 order by revision desc limit 1
             ) newest limit 1
         )"""
-        for table in _TABLES
+        for table in TABLES
     )
 )
 

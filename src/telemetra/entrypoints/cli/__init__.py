@@ -1,4 +1,4 @@
-"""The command line: `telemetra serve`, `migrate`, `database-url`, `replay`, `tail`, `openapi`."""
+"""The command line: `telemetra serve`, `migrate`, `database-url`, `epoch`, `replay`, `tail`, `openapi`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import click
 
-from telemetra.entrypoints.cli.database import database_url_command, migrate_command
+from telemetra.entrypoints.cli.database import database_url_command, epoch_group, migrate_command
 from telemetra.entrypoints.cli.openapi import openapi_command
 from telemetra.entrypoints.cli.replay import replay_command
 from telemetra.entrypoints.cli.serve import serve_command
@@ -27,6 +27,7 @@ def main() -> None:
 main.add_command(serve_command)
 main.add_command(migrate_command)
 main.add_command(database_url_command)
+main.add_command(epoch_group)
 main.add_command(replay_command)
 main.add_command(tail_command)
 main.add_command(openapi_command)

@@ -1,4 +1,4 @@
-"""The commands `telemetra migrate` and `telemetra database-url`, and how commands reach the database."""
+"""The commands `telemetra migrate`, `database-url` and `epoch renew`, and how commands reach the database."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from telemetra.bootstrap import (
     find_database_url,
     migrate_database,
     open_writer,
+    renew_epoch,
     run_dependencies,
     runs_engines,
 )
@@ -56,6 +57,32 @@ def database_url_command() -> None:
             f"or name what runs: {_ELSEWHERE}, or a PostgreSQL of your own by POSTGRES_HOST."
         )
     click.echo(url)
+
+
+@click.group("epoch")
+def epoch_group() -> None:
+    """Which history of the database the positions of live listeners belong to."""
+
+
+@epoch_group.command("renew")
+def renew_epoch_command() -> None:
+    """
+    Refuse every position given out so far: each listener gets a snapshot.
+
+    For a database that went back in time unseen: a disk's snapshot or a volume's copy was restored, or rows were
+    loaded past the triggers (pg_restore --disable-triggers). A restored dump and a failover are noticed without it.
+    Services may run meanwhile. Works on the same database as `telemetra migrate`, once that is at the newest schema.
+    """
+    with one_line_failures() as settings:
+        restamped = asyncio.run(_renew_epoch(settings))
+    click.echo(f"A new epoch has begun: {database_name(settings)}. Listeners get a snapshot.")
+    if restamped:
+        click.echo(f"Re-stamped {restamped:,} rows that came from another database's history.")
+
+
+async def _renew_epoch(settings: Settings) -> int:
+    async with _dependencies(settings) as running:
+        return await renew_epoch(running)
 
 
 async def _migrate(settings: Settings) -> str | None:
