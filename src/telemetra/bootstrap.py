@@ -60,7 +60,8 @@ def create_application(settings: Settings) -> Any:
 
     @asynccontextmanager
     async def open_all() -> AsyncIterator[Ports]:
-        async with run_dependencies(settings, share=True) as running, open_ports(running) as ports:
+        async with AsyncExitStack() as stack:
+            ports = await _open_ports_on_what_runs(settings, stack)
             watch = asyncio.create_task(_leave_with_engines(settings), name="leave-with-engines")
             try:
                 yield ports
@@ -70,6 +71,35 @@ def create_application(settings: Settings) -> Any:
     return QuietEnd(create_app(open_all, settings))
 
 
+async def _open_ports_on_what_runs(settings: Settings, stack: AsyncExitStack) -> Ports:
+    """Open the ports until `stack` closes; anew when engines that another process ran have ended meanwhile."""
+    while True:
+        async with AsyncExitStack() as attempt:
+            running = await attempt.enter_async_context(
+                run_dependencies(settings, share=True, migrating=False)
+            )
+            used = _engines_in_use(settings)
+            try:
+                await _bring_schema(running, embedded=settings.embedded_postgres)
+                ports = await attempt.enter_async_context(open_ports(running))
+            except Exception:
+                if not _wants_engines(settings) or (used is not None and not _is_gone(settings, used)):
+                    raise
+                _log.warning("embedded_engines_gone", owner_pid=used and used.owner_pid)
+                continue
+            stack.push_async_exit(attempt.pop_all())
+            return ports
+
+
+def _engines_in_use(settings: Settings) -> EngineEndpoints | None:
+    return find_running(settings.telemetra_data_dir) if _wants_engines(settings) else None
+
+
+def _is_gone(settings: Settings, used: EngineEndpoints) -> bool:
+    """Whether it was another process that ran these engines, and no longer does."""
+    return used.owner_pid != os.getpid() and find_running(settings.telemetra_data_dir) != used
+
+
 async def _leave_with_engines(settings: Settings) -> None:
     """
     End this process, in order, when another ran its embedded engines and is gone.
@@ -77,10 +107,10 @@ async def _leave_with_engines(settings: Settings) -> None:
     Workers of a server of one's own share the engines of the first among them. Those that start after it run on other
     ports, with another password; whoever supervises the workers replaces this one by one that knows them.
     """
-    used = find_running(settings.telemetra_data_dir) if _wants_engines(settings) else None
+    used = _engines_in_use(settings)
     if used is None or used.owner_pid == os.getpid():
         return
-    while find_running(settings.telemetra_data_dir) == used:  # noqa: ASYNC110  (a lock tells nobody that it is free)
+    while not _is_gone(settings, used):  # noqa: ASYNC110  (a lock tells nobody that it is free)
         await asyncio.sleep(_LOOK_SECONDS)
     _log.error("embedded_engines_gone", owner_pid=used.owner_pid)
     signal.raise_signal(signal.SIGTERM)
@@ -146,15 +176,18 @@ async def run_dependencies(
         if embedded or (redis and settings.embedded_redis):
             endpoints = await _join_or_start(settings, stack, share=share)
             settings = _with_endpoints(settings, endpoints)
-        if not migrating:
-            yield settings
-            return
-        address = postgres_address(settings)
-        if not embedded:
-            await require_newest_schema(address)
-        elif await find_schema_revision(address) != SCHEMA_REVISION:
-            await migrate_database(settings)
+        if migrating:
+            await _bring_schema(settings, embedded=embedded)
         yield settings
+
+
+async def _bring_schema(settings: Settings, *, embedded: bool) -> None:
+    """Migrate an embedded database that needs it; another one must have been."""
+    address = postgres_address(settings)
+    if not embedded:
+        await require_newest_schema(address)
+    elif await find_schema_revision(address) != SCHEMA_REVISION:
+        await migrate_database(settings)
 
 
 async def _join_or_start(settings: Settings, stack: AsyncExitStack, *, share: bool) -> EngineEndpoints:
@@ -185,7 +218,7 @@ async def _join_or_start(settings: Settings, stack: AsyncExitStack, *, share: bo
 
 def runs_engines(settings: Settings) -> bool:
     """Whether it is this process that runs the embedded engines of the settings."""
-    running = find_running(settings.telemetra_data_dir) if _wants_engines(settings) else None
+    running = _engines_in_use(settings)
     return running is not None and running.owner_pid == os.getpid()
 
 

@@ -81,7 +81,10 @@ class PostgresFollower:
         await self._warm_up()
         await _bounded(self._connection.execute(change_statements.END_WHEN_SILENT))
         ask = await _bounded(self._connection.prepare(change_statements.TRY_LEAD))
-        while not (answer := await _bounded(ask.fetchrow()))["leads"]:
+        while True:
+            (answer,) = await _bounded(ask.fetch())
+            if answer["leads"]:
+                break
             if self._epoch.is_renewed(answer["epoch"]):
                 await _bounded(self._epoch.refresh(self._connection))
             await asyncio.sleep(_CONTEND_SECONDS)
@@ -153,7 +156,7 @@ class PostgresFollower:
         return Step(before=before or after, after=after, changes={}, carried=before is None)
 
     async def _next_step(self, before: Position) -> Step:
-        stand = await _bounded(self._connection.fetchrow(change_statements.STAND))
+        (stand,) = await _bounded(self._connection.fetch(change_statements.STAND))
         if self._epoch.is_renewed(stand["epoch"]):
             await _bounded(self._epoch.refresh(self._connection))
             return await self._first_step(before)
