@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import asyncpg
 import structlog
@@ -35,6 +35,7 @@ _TRIM_ROWS: Final = 5_000
 _TRIM_MORE_SECONDS: Final = 1.0
 _CONTEND_SECONDS: Final = 0.5
 _ANSWER_SECONDS: Final = 8.0
+_LOOK_SECONDS: Final = 2.0
 _SETTINGS: Final = {
     # Plans that are made once: to plan the changes anew each time costs seven times what it costs to read a few.
     "plan_cache_mode": "force_generic_plan",
@@ -70,6 +71,7 @@ class PostgresFollower:
         self._connection = connection
         self._epoch = epoch
         self._interval_seconds = interval_seconds
+        self._asked_at: float | None = None
 
     async def win_lead(self) -> None:
         """
@@ -79,20 +81,20 @@ class PostgresFollower:
         again for the lead: a statement that waits for a lock holds a snapshot, which holds everybody's vacuum back.
         """
         await self._warm_up()
-        await _bounded(self._connection.execute(change_statements.END_WHEN_SILENT))
-        ask = await _bounded(self._connection.prepare(change_statements.TRY_LEAD))
+        await self._answer(self._connection.execute(change_statements.END_WHEN_SILENT))
+        ask = await self._answer(self._connection.prepare(change_statements.TRY_LEAD))
         while True:
-            (answer,) = await _bounded(ask.fetch())
+            (answer,) = await self._answer(ask.fetch())
             if answer["leads"]:
                 break
             if self._epoch.is_renewed(answer["epoch"]):
-                await _bounded(self._epoch.refresh(self._connection))
+                await self._answer(self._epoch.refresh(self._connection))
             await asyncio.sleep(_CONTEND_SECONDS)
         await self._mend_restored()
 
     async def _mend_restored(self) -> None:
         """Begin another history where a dump of another database was restored; the leader does it for all."""
-        if not await _bounded(is_restored(self._connection)):
+        if not await self._answer(is_restored(self._connection)):
             return
         try:
             _log.warning("database_restored", restamped=await renew(self._connection))
@@ -107,13 +109,13 @@ class PostgresFollower:
         timeout ends it: it would keep the lead for as long as something answers its keepalives.
         """
         connection = self._connection
-        await _bounded(self._epoch.refresh(connection))
-        await _bounded(connection.fetchrow(change_statements.STAND))
-        await _bounded(connection.fetchrow(change_statements.STAND_AND_HORIZON))
-        await _bounded(connection.fetch(change_statements.CHANGES, [], [], 1))
-        await _bounded(connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, 0))
-        await _bounded(connection.fetchval(change_statements.SNAPSHOT_TEXT))
-        await _bounded(is_restored(connection))
+        await self._answer(self._epoch.refresh(connection))
+        await self._answer(connection.fetchrow(change_statements.STAND))
+        await self._answer(connection.fetchrow(change_statements.STAND_AND_HORIZON))
+        await self._answer(connection.fetch(change_statements.CHANGES, [], [], 1))
+        await self._answer(connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, 0))
+        await self._answer(connection.fetchval(change_statements.SNAPSHOT_TEXT))
+        await self._answer(is_restored(connection))
 
     async def steps(
         self, position: Position | None, *, beat_seconds: float = math.inf
@@ -124,7 +126,7 @@ class PostgresFollower:
         It speaks once a beat, however long the interval. Raises one of `FOLLOWER_LOST`; what was not told is told by
         the next follower, from the last position.
         """
-        await _bounded(self._epoch.refresh(self._connection))
+        await self._answer(self._epoch.refresh(self._connection))
         step = await self._first_step(position)
         yield step
         loop = asyncio.get_running_loop()
@@ -133,7 +135,7 @@ class PostgresFollower:
         turns_a_look = round(self._interval_seconds / pause_seconds)
         for turn in itertools.count(1):
             await asyncio.sleep(pause_seconds)
-            snapshot = await _bounded(self._connection.fetchval(change_statements.SNAPSHOT_TEXT))
+            snapshot = await self._answer(self._connection.fetchval(change_statements.SNAPSHOT_TEXT))
             now = loop.time()
             if snapshot != looked_at and turn % turns_a_look == 0:
                 looked_at = snapshot
@@ -149,16 +151,16 @@ class PostgresFollower:
 
     async def _first_step(self, before: Position | None) -> Step:
         """Begin from wherever the last follower stood, if what has changed since then can still be told."""
-        row = await _bounded(self._connection.fetchrow(change_statements.STAND_AND_HORIZON))
+        row = await self._answer(self._connection.fetchrow(change_statements.STAND_AND_HORIZON))
         if before and before.epoch == self._epoch.id and _is_recent(row, before):
             return await self._step(row, before)
         after = to_position(row, self._epoch.id)
         return Step(before=before or after, after=after, changes={}, carried=before is None)
 
     async def _next_step(self, before: Position) -> Step:
-        (stand,) = await _bounded(self._connection.fetch(change_statements.STAND))
+        (stand,) = await self._answer(self._connection.fetch(change_statements.STAND))
         if self._epoch.is_renewed(stand["epoch"]):
-            await _bounded(self._epoch.refresh(self._connection))
+            await self._answer(self._epoch.refresh(self._connection))
             return await self._first_step(before)
         return await self._step(stand, before)
 
@@ -169,7 +171,7 @@ class PostgresFollower:
         if not ranges:
             return Step(before=before, after=after, changes={})
         lows, highs = [low for low, _ in ranges], [high for _, high in ranges]
-        rows = await _bounded(
+        rows = await self._answer(
             self._connection.fetch(change_statements.CHANGES, lows, highs, MAX_STEP_ROWS + 1)
         )
         if len(rows) > MAX_STEP_ROWS:
@@ -177,10 +179,30 @@ class PostgresFollower:
             return Step(before=before, after=after, changes={}, carried=False)
         return _carry(before, after, rows)
 
+    async def _answer(self, work: Awaitable[T]) -> T:
+        """
+        Wait for an answer no longer than a live connection can take: a dead one does not say so.
+
+        `end_when_unanswered` looks now and then, for all; a timer for each of twenty calls a second costs a sixth of them.
+        """
+        self._asked_at = asyncio.get_running_loop().time()
+        try:
+            return await work
+        finally:
+            self._asked_at = None
+
+    async def end_when_unanswered(self) -> NoReturn:
+        """End the connection when it owes an answer for too long; what waits for it then raises."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._asked_at is not None and loop.time() > self._asked_at + _ANSWER_SECONDS:
+                self._connection.terminate()
+
     async def _trim(self) -> float:
         """Forget some removals that are too old, and return in how many seconds to look again."""
         trimming = self._connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, _TRIM_ROWS)
-        return _TRIM_MORE_SECONDS if await _bounded(trimming) == _TRIM_ROWS else _TRIM_EVERY_SECONDS
+        return _TRIM_MORE_SECONDS if await self._answer(trimming) == _TRIM_ROWS else _TRIM_EVERY_SECONDS
 
 
 @asynccontextmanager
@@ -195,9 +217,12 @@ async def open_follower(
 
     """
     connection = await connect(address, **_SETTINGS)
+    follower = PostgresFollower(connection, epoch, interval_seconds=interval_seconds)
+    watch = asyncio.create_task(follower.end_when_unanswered(), name="follower-watch")
     try:
-        yield PostgresFollower(connection, epoch, interval_seconds=interval_seconds)
+        yield follower
     finally:
+        watch.cancel()
         connection.terminate()
 
 
@@ -214,9 +239,3 @@ def _carry(before: Position, after: Position, rows: Sequence[Record]) -> Step:
         owner = everywhere if row["stream_id"] is None else changes[row["stream_id"]]
         owner.append(to_change(row))
     return Step(before=before, after=after, changes=changes, everywhere=everywhere)
-
-
-async def _bounded(work: Awaitable[T]) -> T:
-    """Wait for an answer no longer than a live connection can take: a dead one does not say so."""
-    async with asyncio.timeout(_ANSWER_SECONDS):
-        return await work

@@ -28,7 +28,7 @@ from telemetra.domain.streams import Stream
 from telemetra.domain.windows import WindowSummary
 from telemetra.entrypoints.cli.demo import DEMO_STREAM, run_demo
 from telemetra.entrypoints.cli.failures import one_line_failures
-from telemetra.entrypoints.server import allow_open_files, uvicorn_options
+from telemetra.entrypoints.server import Server, allow_open_files, uvicorn_options
 from telemetra.settings import Settings, to_environ
 
 _BACKLOG: Final = 2048
@@ -195,7 +195,7 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         # It ends all of them for one that can't start, and returns as after Ctrl-C.
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     else:
-        server = uvicorn.Server(config)
+        server = Server(config)
         server.run(sockets=[listener])
         failed = not server.started
     if failed:
