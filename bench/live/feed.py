@@ -11,6 +11,7 @@ from typing import Final
 from bench.live.message import STREAM, window
 
 from telemetra.domain.changes import Change, ChangeKind, ChangePage, Step, StreamSnapshot
+from telemetra.domain.ports import WantedStreams, every_stream
 from telemetra.domain.positions import ChangeKey, Position, Snapshot
 
 _EPOCH: Final = b"bench\0\0\0"
@@ -65,7 +66,11 @@ class BenchFeed:
             while True:
                 yield await queue.get()
 
-    async def lead(self, start: Callable[[], Position | None]) -> AsyncGenerator[Step, None]:
+    async def lead(
+        self,
+        start: Callable[[], Position | None],
+        wanted: WantedStreams = every_stream,  # noqa: ARG002
+    ) -> AsyncGenerator[Step, None]:
         async with self._lead:
             with self._following() as queue:
                 step = self._step(start() or self._position(self._revision))

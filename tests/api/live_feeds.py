@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from telemetra.adapters.memory import MemoryDatabase, MemoryFeed
 from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
 from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.ports import WantedStreams, every_stream
 from telemetra.domain.positions import Position
 
 
@@ -45,8 +46,10 @@ class GatedFeed:
         """While held, commits pile up: the next step has them all."""
         return self._held(self._feed.steps(after))
 
-    def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
-        return self._held(self._feed.lead(start))
+    def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
+        return self._held(self._feed.lead(start, wanted))
 
     async def _held(self, steps: AsyncIterator[Step]) -> AsyncIterator[Step]:
         async for step in steps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from telemetra.domain.changes import Step
+from telemetra.domain.changes import ChangeKind, Step
 from telemetra.domain.positions import Position
 from tests.contract.listener import Copy, Follower, position_now, stored, taking
 from tests.contract.samples import a_moment, a_window
@@ -90,6 +90,45 @@ async def test_the_next_leader_goes_on_from_where_it_starts(world: World) -> Non
                 copy.apply(step.changes.get("lofi", ()))
             assert asked == [False]
     await copy.assert_complete(world, "lofi")
+
+
+async def test_of_streams_that_nobody_wants_it_tells_only_that_they_changed(world: World) -> None:
+    wanted: set[str] | None = {"lofi"}
+
+    async def steps_until_told(stream_id: str, number: int) -> list[Step]:
+        async with world.transaction() as transaction:
+            await transaction.put_window(a_window(number, stream_id=stream_id))
+            await transaction.put_window(a_window(number))
+        found: list[Step] = []
+        async with asyncio.timeout(BOUND_SECONDS):
+            while not found or stream_id not in found[-1].changes.keys() | found[-1].uncarried:
+                found.append(await leader.next_step())
+        return found
+
+    async with taking(world.ports.feed.lead(from_now, lambda: wanted)) as leader:
+        await leader.next_step()
+        told = (await steps_until_told("other", 1))[-1]
+        assert (set(told.changes), set(told.uncarried), told.carried) == ({"lofi"}, {"other"}, True)
+        wanted = set()
+        told = (await steps_until_told("other", 2))[-1]
+        assert (set(told.changes), set(told.uncarried), told.carried) == (set(), {"lofi", "other"}, True)
+        wanted = None
+        told = (await steps_until_told("other", 3))[-1]
+        assert (set(told.changes), set(told.uncarried), told.carried) == ({"lofi", "other"}, set(), True)
+
+
+async def test_that_a_table_was_emptied_is_told_whatever_is_wanted(world: World) -> None:
+    async with world.transaction() as transaction:
+        await transaction.put_window(a_window(1))
+    async with taking(world.ports.feed.lead(from_now, lambda: ())) as leader:
+        await leader.next_step()
+        async with world.transaction() as transaction:
+            await transaction.truncate(ChangeKind.WINDOW)
+        async with asyncio.timeout(BOUND_SECONDS):
+            while True:
+                step = await leader.next_step()
+                if step.everywhere or not step.carried:
+                    break
 
 
 async def test_when_nothing_changes_it_says_so(world: World) -> None:

@@ -19,7 +19,7 @@ from telemetra.adapters.postgres import PostgresAddress, open_postgres
 from telemetra.adapters.redis import open_redis
 from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
 from telemetra.domain.moments import Moment
-from telemetra.domain.ports import ChangeFeed
+from telemetra.domain.ports import ChangeFeed, WantedStreams, every_stream
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.live.relay import Relay
 from tests.contract.listener import Copy
@@ -46,8 +46,10 @@ class WatchedFeed:
         async for step in self.stands_in.watch(self._feed.steps(after)):
             yield step
 
-    async def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
-        async for step in self.leads.watch(self._feed.lead(start)):
+    async def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
+        async for step in self.leads.watch(self._feed.lead(start, wanted)):
             yield step
 
 
@@ -98,6 +100,10 @@ class Listener:
     gaps: list[tuple[Position, Position]] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def streams(self) -> set[str]:
+        return {STREAM}
 
     def take(self, step: Step) -> None:
         self.news.set()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from telemetra.adapters.postgres import PostgresAddress, change_statements
 from telemetra.adapters.postgres.connections import connect
 from telemetra.adapters.postgres.follower import _SETTINGS, MAX_STEP_ROWS
@@ -26,9 +30,22 @@ CHANGE = """
 TABLES = ("streams", "moments", "chat_summary_minute", "removals")
 
 
+@pytest.mark.parametrize(
+    ("statement", "more", "rows"),
+    [
+        (change_statements.CHANGES, "null::text[]", 9),
+        (change_statements.CHANGES, "array['s7']", 3),
+        (change_statements.TOUCHED, None, 3),
+    ],
+    ids=["of all", "of some", "whose"],
+)
 async def test_a_step_costs_what_it_holds_though_the_tables_were_empty_when_it_was_planned(
-    database: PostgresAddress,
+    database: PostgresAddress, statement: str, more: str | None, rows: int
 ) -> None:
+    def execute(low: int, high: int) -> str:
+        arguments = [f"array['{low}']::xid8[]", f"array['{high}']::xid8[]", str(MAX_STEP_ROWS + 1)]
+        return f"execute changes ({', '.join(arguments + ([more] if more else []))})"
+
     follower = await connect(database, **_SETTINGS)
     try:
         async with connected(database) as writer:
@@ -36,21 +53,19 @@ async def test_a_step_costs_what_it_holds_though_the_tables_were_empty_when_it_w
                 # The planner knows that they are empty, and nobody tells it that they no longer are.
                 await writer.execute(f"alter table {table} set (autovacuum_enabled = off)")
                 await writer.execute(f"vacuum analyze {table}")
-            await follower.execute(f"prepare changes (xid8[], xid8[], int8) as {change_statements.CHANGES}")
-            await follower.fetch(_execute(1, 2))
+            await follower.execute(
+                f"prepare changes (xid8[], xid8[], int8{', text[]' if more else ''}) as {statement}"
+            )
+            await follower.fetch(execute(1, 2))
             await writer.execute(GROW)
             revision = await writer.fetchval("select pg_current_xact_id()::text::int8")
             await writer.execute(CHANGE)
         plan = [
-            row[0] for row in await follower.fetch(f"explain (analyze, buffers) {_execute(revision, 2**62)}")
+            row[0] for row in await follower.fetch(f"explain (analyze, buffers) {execute(revision, 2**62)}")
         ]
     finally:
         follower.terminate()
     pages = next(line for line in plan if "Buffers" in line)
     counted = [part.partition("=")[2] for part in pages.split() if part.startswith(("hit=", "read="))]
     assert sum(map(int, counted)) < FEW_PAGES, "\n".join(plan)
-    assert "rows=9" in plan[0], plan[0]
-
-
-def _execute(low: int, high: int) -> str:
-    return f"execute changes (array['{low}']::xid8[], array['{high}']::xid8[], {MAX_STEP_ROWS + 1})"
+    assert re.search(rf"actual.*rows={rows}[. ]", plan[0]), plan[0]

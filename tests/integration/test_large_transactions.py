@@ -79,7 +79,9 @@ async def test_a_step_over_a_load_stops_at_its_limit(reader: asyncpg.Connection)
     await reader.execute(LOAD)
     await reader.execute("analyze chat_summary_minute")
     revision = await reader.fetchval("select max(revision::text::int8) from chat_summary_minute")
-    assert await pages_read(reader, change_statements.CHANGES, [revision], [revision + 1], 201) < FEW_PAGES
+    ranges = [revision], [revision + 1]
+    assert await pages_read(reader, change_statements.CHANGES, *ranges, 201, None) < FEW_PAGES
+    assert await pages_read(reader, change_statements.TOUCHED, *ranges, 201) < FEW_PAGES
 
 
 async def test_a_listener_of_a_loaded_stream_gets_all_of_it_in_pages(database: PostgresAddress) -> None:

@@ -7,10 +7,10 @@ bounds, and may be called by any number of tasks at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
 from telemetra.domain.moments import Moment
@@ -89,6 +89,14 @@ class StreamWriter(Protocol):
         ...
 
 
+WantedStreams: TypeAlias = Callable[[], Collection[str] | None]
+"""Says, whenever it is asked, of which streams the changes are wanted; None: of all."""
+
+
+def every_stream() -> None:
+    """Want the changes of all streams: a `WantedStreams`."""
+
+
 @runtime_checkable
 class ChangeFeed(Protocol):
     """Says what has changed, exactly: every committed change once, whatever order writers commit in."""
@@ -129,11 +137,14 @@ class ChangeFeed(Protocol):
         """
         ...
 
-    def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+    def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
         """
         Wait until no other follower of this database leads, then follow as `steps(start())` does.
 
-        `start` is called once, when the lead is won. While one follower leads, no other's `lead` yields. A step comes
+        `start` is called once, when the lead is won. `wanted` is asked before each look for changes: it names the streams
+        whose changes the steps carry, and of all others they tell in `uncarried` that they changed; None wants all. While one follower leads, no other's `lead` yields. A step comes
         at least every quarter of a second: when nothing has changed, a beat. It ends when the lead is lost or the
         database goes away, and waits no longer when the database is away from the beginning; the caller asks again.
         Whoever closes it gives the lead up. One that dies, is stopped or is cut off from the database loses the lead

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from telemetra.adapters.memory import MemoryDatabase, MemoryFeed, MemoryLiveBus
 from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
-from telemetra.domain.ports import BusSubscription
+from telemetra.domain.ports import BusSubscription, WantedStreams, every_stream
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.live.relay import Relay
 from tests.contract.samples import a_moment
@@ -25,6 +25,7 @@ class Taken:
 
     def __init__(self) -> None:
         self.position: Position | None = None
+        self.streams: set[str] = {"lofi"}
         self.steps: list[Step] = []
         self.gaps: list[Step] = []
         self.fault: Exception | None = None
@@ -82,10 +83,12 @@ class Feed:
             self.following -= 1
             self.changed.set()
 
-    async def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+    async def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
         self._break()
         try:
-            async for step in self._feed.lead(start):
+            async for step in self._feed.lead(start, wanted):
                 self.leading = 1
                 yield step
         finally:
@@ -283,8 +286,10 @@ async def test_a_closed_relay_leaves_nothing_behind() -> None:
 class Restless(Feed):
     """A feed whose leader has twenty steps with nothing new, all at once, and then none."""
 
-    async def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
-        async for step in self._feed.lead(start):
+    async def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
+        async for step in self._feed.lead(start, wanted):
             for _ in range(20):
                 yield Step(before=step.after, after=step.after, changes={})
             self.changed.set()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from telemetra.adapters.memory.database import MemoryDatabase
 from telemetra.adapters.memory.readers import newest_moments, newest_windows
 from telemetra.domain.changes import Change, ChangePage, Step, StreamSnapshot
 from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid, StreamNotFound
+from telemetra.domain.ports import WantedStreams, every_stream
 from telemetra.domain.positions import Cut, Position, Snapshot
 
 _BEAT_SECONDS: Final = 0.25
@@ -62,7 +64,9 @@ class MemoryFeed:
                         continue
                 await bell.wait()
 
-    async def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+    async def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
         with self._database.listening() as bell, suppress(DatabaseUnavailable), ExitStack() as lead:
             while not self._database.take_lead():
                 bell.clear()
@@ -73,7 +77,7 @@ class MemoryFeed:
             position = start()
             while True:
                 bell.clear()
-                step = self._step(position)
+                step = _carrying(self._step(position), wanted())
                 position = step.after
                 yield step
                 with suppress(TimeoutError):
@@ -100,6 +104,14 @@ class MemoryFeed:
             },
             everywhere=everywhere,
         )
+
+
+def _carrying(step: Step, wanted: Collection[str] | None) -> Step:
+    """Leave out the changes of streams that nobody wants."""
+    if wanted is None:
+        return step
+    kept = {stream_id: some for stream_id, some in step.changes.items() if stream_id in wanted}
+    return replace(step, changes=kept, uncarried=frozenset(step.changes.keys() - kept.keys()))
 
 
 def _in_order(changes: Iterable[Change]) -> list[Change]:

@@ -57,6 +57,8 @@ STAND_AND_HORIZON: Final = f"select {STANDPOINT}, {_HORIZON}"
 STAND_BY_STREAM: Final = f"select {STANDPOINT}, {KNOWN} as known, {_HORIZON}"
 """Where the database stands, whether stream `$1` is known, and the newest revision of removals that are gone."""
 
+_WANTED: Final = "($4::text[] is null or t.stream_id is null or t.stream_id = any($4))"
+
 _STILL_REMOVED: Final = """case t.source
     when 'streams' then not exists (select from streams r where r.stream_id = t.stream_id offset 0)
     when 'chat_summary_minute' then not exists (
@@ -134,10 +136,30 @@ removals after `$6`, the stream's row if `$7`, windows after `$8`, moments after
 CHANGES: Final = f"""
     with ranges as (select * from unnest($1::xid8[], $2::xid8[]) r (low, high))
     select * from (
-        select * from ({" union all ".join(f"({_part(kind, [], 'limit $3')})" for kind in _TABLES)}) c limit $3
+        select * from ({" union all ".join(f"({_part(kind, [_WANTED], 'limit $3')})" for kind in _TABLES)}) c limit $3
     ) found order by revision, kind, key
 """
-"""All changes in the ranges of revisions `$1` to `$2`: any `$3` of them, in order."""
+"""
+The changes in the ranges of revisions `$1` to `$2`: any `$3` of them, in order; those of the streams `$4` alone, and removals
+that concern all, or of every stream (null).
+"""
+
+_TOUCHED: Final = """
+    select t.stream_id::text as stream_id from ranges r cross join lateral (
+        select t.stream_id from {} t where t.revision >= r.low and t.revision < r.high limit $3
+    ) t
+"""
+
+TOUCHED: Final = f"""
+    with ranges as (select * from unnest($1::xid8[], $2::xid8[]) r (low, high))
+    select stream_id, count(*) as changes from (
+        {" union all ".join(_TOUCHED.format(table) for table, *_ in _TABLES.values())}
+    ) t group by stream_id
+"""
+"""
+Which streams have changes in the ranges of revisions `$1` to `$2`, and at least how many; `$3` of each table are looked at.
+Null stands for all streams.
+"""
 
 END_WHEN_SILENT: Final = "set idle_session_timeout = '3s'"
 """The server ends a session that says nothing for so long; its locks go with it."""

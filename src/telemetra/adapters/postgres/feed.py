@@ -17,6 +17,7 @@ from telemetra.adapters.postgres.follower import FOLLOWER_LOST, PostgresFollower
 from telemetra.adapters.postgres.rows import to_change, to_moment, to_position, to_stream, to_window
 from telemetra.domain.changes import Change, ChangeKind, ChangePage, Step, StreamSnapshot
 from telemetra.domain.errors import PositionInvalid, StreamNotFound
+from telemetra.domain.ports import WantedStreams, every_stream
 from telemetra.domain.positions import ChangeKey, Cut, Position, Snapshot
 
 _log = structlog.get_logger()
@@ -116,14 +117,18 @@ class PostgresFeed:
                 await asyncio.sleep(delay_seconds)
                 delay_seconds = min(delay_seconds * 2, _LONGEST_DELAY_SECONDS)
 
-    async def lead(self, start: Callable[[], Position | None]) -> AsyncIterator[Step]:
+    async def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
         led = False
         try:
             async with self._follower() as follower:
                 await follower.win_lead()
                 led = True
                 _log.info("change_feed_led")
-                async with aclosing(follower.steps(start(), beat_seconds=_BEAT_SECONDS)) as steps:
+                async with aclosing(
+                    follower.steps(start(), beat_seconds=_BEAT_SECONDS, wanted=wanted)
+                ) as steps:
                     async for step in steps:
                         yield step
         except FOLLOWER_LOST as error:

@@ -24,6 +24,7 @@ from telemetra.adapters.postgres.epoch import Epoch, is_restored, renew
 from telemetra.adapters.postgres.rows import to_change, to_position
 from telemetra.domain.changes import Change, Step
 from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.ports import WantedStreams, every_stream
 from telemetra.domain.positions import Position
 
 MAX_STEP_ROWS: Final = 5_000
@@ -72,6 +73,7 @@ class PostgresFollower:
         self._epoch = epoch
         self._interval_seconds = interval_seconds
         self._asked_at: float | None = None
+        self._wanted: WantedStreams = every_stream
 
     async def win_lead(self) -> None:
         """
@@ -112,13 +114,18 @@ class PostgresFollower:
         await self._answer(self._epoch.refresh(connection))
         await self._answer(connection.fetchrow(change_statements.STAND))
         await self._answer(connection.fetchrow(change_statements.STAND_AND_HORIZON))
-        await self._answer(connection.fetch(change_statements.CHANGES, [], [], 1))
+        await self._answer(connection.fetch(change_statements.CHANGES, [], [], 1, None))
+        await self._answer(connection.fetch(change_statements.TOUCHED, [], [], 1))
         await self._answer(connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, 0))
         await self._answer(connection.fetchval(change_statements.SNAPSHOT_TEXT))
         await self._answer(is_restored(connection))
 
     async def steps(
-        self, position: Position | None, *, beat_seconds: float = math.inf
+        self,
+        position: Position | None,
+        *,
+        beat_seconds: float = math.inf,
+        wanted: WantedStreams = every_stream,
     ) -> AsyncGenerator[Step]:
         """
         Give the first step at once, then what has changed, and when nothing has, a step that says so every beat.
@@ -126,6 +133,7 @@ class PostgresFollower:
         It speaks once a beat, however long the interval. Raises one of `FOLLOWER_LOST`; what was not told is told by
         the next follower, from the last position.
         """
+        self._wanted = wanted
         await self._answer(self._epoch.refresh(self._connection))
         step = await self._first_step(position)
         yield step
@@ -171,13 +179,28 @@ class PostgresFollower:
         if not ranges:
             return Step(before=before, after=after, changes={})
         lows, highs = [low for low, _ in ranges], [high for _, high in ranges]
+        touched: frozenset[str] = frozenset()
+        if (wanted := self._wanted()) is not None:
+            counts = await self._touched(lows, highs)
+            if None in counts or sum(counts.values()) > MAX_STEP_ROWS:
+                return Step(before=before, after=after, changes={}, carried=False)
+            touched = frozenset(filter(None, counts))
+            wanted = [stream_id for stream_id in wanted if stream_id in touched]
+            if not wanted:
+                return Step(before=before, after=after, changes={}, uncarried=touched)
         rows = await self._answer(
-            self._connection.fetch(change_statements.CHANGES, lows, highs, MAX_STEP_ROWS + 1)
+            self._connection.fetch(change_statements.CHANGES, lows, highs, MAX_STEP_ROWS + 1, wanted)
         )
         if len(rows) > MAX_STEP_ROWS:
             # A bulk load must not be carried through every process at once.
             return Step(before=before, after=after, changes={}, carried=False)
-        return _carry(before, after, rows)
+        return _carry(before, after, rows, touched.difference(wanted or ()))
+
+    async def _touched(self, lows: list[int], highs: list[int]) -> dict[str | None, int]:
+        rows = await self._answer(
+            self._connection.fetch(change_statements.TOUCHED, lows, highs, MAX_STEP_ROWS + 1)
+        )
+        return {row["stream_id"]: row["changes"] for row in rows}
 
     async def _answer(self, work: Awaitable[T]) -> T:
         """
@@ -232,10 +255,10 @@ def _is_recent(row: Record, position: Position) -> bool:
     return oldest > row["removals_horizon"] and position.reached.xmax <= int(row["snapshot"].split(":")[1])
 
 
-def _carry(before: Position, after: Position, rows: Sequence[Record]) -> Step:
+def _carry(before: Position, after: Position, rows: Sequence[Record], uncarried: frozenset[str]) -> Step:
     changes: defaultdict[str, list[Change]] = defaultdict(list)
     everywhere: list[Change] = []
     for row in rows:
         owner = everywhere if row["stream_id"] is None else changes[row["stream_id"]]
         owner.append(to_change(row))
-    return Step(before=before, after=after, changes=changes, everywhere=everywhere)
+    return Step(before=before, after=after, changes=changes, everywhere=everywhere, uncarried=uncarried)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -87,6 +87,11 @@ class LiveHub:
     def channels(self) -> int:
         """How many streams have listeners here."""
         return len(self._channels)
+
+    @property
+    def streams(self) -> Collection[str]:
+        """The streams that have listeners here."""
+        return self._channels.keys()
 
     @property
     def listeners(self) -> int:

@@ -9,7 +9,7 @@ them by their positions, and nothing here has to be exact but the reading. Knows
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from random import Random
 from types import TracebackType
@@ -36,6 +36,11 @@ class Taker(Protocol):
     @property
     def position(self) -> Position | None:
         """Where it stands; None until it has taken a step."""
+        ...
+
+    @property
+    def streams(self) -> Collection[str]:
+        """The streams that somebody listens to here."""
         ...
 
     def take(self, step: Step) -> None:
@@ -71,7 +76,8 @@ class Relay:
         self._heard = asyncio.Event()
         self._heard_at = 0.0
         self._bus_away = False
-        self._heard_by = 0
+        self._heard_by = 2
+        """How many processes heard the last step; until one is published there may be others."""
         self._published_at = 0.0
         self._tasks: list[asyncio.Task[NoReturn]] = []
         self._jitter = Random()  # noqa: S311  (spreads retries, guards nothing)
@@ -109,11 +115,15 @@ class Relay:
 
     async def _lead(self) -> None:
         """Wait for the lead, and bring each step to the taker and to the others until the lead is lost."""
-        async with _closing(self._feed.lead(lambda: self._taker.position)) as steps:
+        async with _closing(self._feed.lead(lambda: self._taker.position, self._wanted)) as steps:
             async for step in steps:
                 self._hear(step)
                 if not self._is_for_nobody(step):
                     await self._publish(step)
+
+    def _wanted(self) -> Collection[str] | None:
+        """Say whose changes are worth reading: nobody here knows what other processes listen to."""
+        return None if self._heard_by > 1 else self._taker.streams
 
     def _is_for_nobody(self, step: Step) -> bool:
         """Whether a step has nothing new, and no other process to tell so."""
