@@ -12,7 +12,7 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-KEYS = {"streams": "stream_id", "chat_summary_minute": "id", "moments": "moment_id"}
+TABLES = ("streams", "chat_summary_minute", "moments")
 
 _STAMP = """
     create or replace function telemetra_stamp() returns trigger language plpgsql as $$
@@ -62,19 +62,25 @@ def upgrade() -> None:
 
 def _restamp() -> str:
     """
-    Who serves has no right to write the tables: the function runs as its owner, and does nothing but this.
+    Who serves has no right to write the tables: the function runs as their owner, and does nothing but this.
 
-    It takes at most so many rows of each table; 0 says that there are no more.
+    It takes at most so many rows of each table, those first whose numbers come first, and returns how many; rows that a
+    writer holds are left for the next time, so that neither waits for the other. Rows by their place: a join by their
+    keys would read the table for every piece.
     """
-    tables = "\n".join(
+    pieces = "\n".join(
         f"""
-            update {table} set revision = revision where {key} in (
-                select {key} from {table} where revision > present order by revision desc limit at_most
-            );
+            {change} where ctid = any(array(
+                select ctid from {table} where revision > present order by revision limit at_most
+                for update skip locked
+            ));
             get diagnostics touched = row_count;
             restamped := restamped + touched;
         """
-        for table, key in KEYS.items()
+        for table, change in (
+            *((table, f"update {table} set revision = '0'") for table in TABLES),
+            ("removals", "delete from removals"),
+        )
     )
     return f"""
         create function telemetra_restamp(at_most integer) returns integer
@@ -84,12 +90,7 @@ def _restamp() -> str:
             restamped integer := 0;
             touched integer;
         begin
-            {tables}
-            delete from removals where id in (
-                select id from removals where revision > present order by revision desc limit at_most
-            );
-            get diagnostics touched = row_count;
-            restamped := restamped + touched;
+            {pieces}
             update telemetra_state set removals_horizon = '0' where removals_horizon > present;
             return restamped;
         end $$

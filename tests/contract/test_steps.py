@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
-from telemetra.domain.changes import ChangeKind, Removal, Step
+from telemetra.domain.changes import LISTING, ChangeKind, Removal, Step, tag_of
 from telemetra.domain.positions import EPOCH_BYTES, Position
 from tests.contract.listener import Copy, Follower, following, position_now, stored, taking
 from tests.contract.samples import a_moment, a_stream, a_window, at
@@ -63,6 +64,35 @@ async def test_steps_follow_each_other_and_nothing_is_lost_or_told_twice(world: 
         for step in await finish(world, follower):
             copy.apply(step.changes.get("lofi", ()))
     await copy.assert_complete(world, "lofi")
+
+
+async def test_when_nothing_changes_a_follower_says_so(world: World) -> None:
+    async with following(world.ports.feed) as follower:
+        for _ in range(3):
+            beat = await follower.next_step()
+            assert (beat.before, beat.changes, beat.carried) == (beat.after, {}, True)
+
+
+async def test_a_step_tells_whether_the_list_of_streams_is_another(world: World) -> None:
+    async def lists(**put: object) -> bool:
+        async with world.transaction() as transaction:
+            if stream := put.get("stream"):
+                await transaction.put_stream(a_stream(str(stream)))
+            await transaction.put_window(a_window(chat_count=next(counts)))
+        async with asyncio.timeout(30):
+            while not (step := await follower.next_step()).changes:
+                pass
+        assert (LISTING in set(step.tags())) == step.lists
+        assert tag_of("lofi") in set(step.tags())
+        return step.lists
+
+    counts = itertools.count(1)
+    for steps in (world.ports.feed.steps(), world.ports.feed.lead(lambda: None)):
+        async with taking(steps) as follower:
+            await follower.next_step()
+            assert not await lists()
+            assert await lists(stream=f"new-{next(counts)}")
+            assert not await lists()
 
 
 async def test_writers_at_the_same_time_are_all_told(world: World) -> None:

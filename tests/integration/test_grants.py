@@ -57,8 +57,10 @@ async def test_the_service_needs_no_more_than_the_readme_grants(granted: Postgre
         snapshot = await ports.feed.snapshot("s", windows=60, moments=20)
         assert not (await ports.feed.since("s", snapshot.position, limit=10)).changes
         await anext(ports.feed.steps())
+        await anext(ports.feed.lead(lambda: None))
     async with connected(service) as connection:
         await connection.fetchval(change_statements.TRIM_REMOVALS, timedelta(days=7), 10)
+        assert await connection.fetchval(change_statements.RENEW_EPOCH, 10) == 0
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("insert into streams (stream_id) values ('t')")
 

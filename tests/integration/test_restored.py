@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from telemetra.adapters.postgres import PostgresAddress, open_postgres, renew_epoch
 from telemetra.domain.changes import Step
-from telemetra.domain.errors import PositionInvalid
+from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid
 from telemetra.domain.positions import Position
 from tests.contract.backends import open_postgres_world
 from tests.contract.samples import a_moment, a_stream, a_window
@@ -99,17 +100,68 @@ async def test_a_dump_from_a_server_further_on_is_restamped(
     assert [change.data.chat_count for change in page.changes] == [99]  # type: ignore[union-attr]
 
 
-async def test_a_row_from_the_future_is_restamped_when_it_is_written_too(
-    database: PostgresAddress, tmp_path: Path
-) -> None:
+FUTURE_ROW = """
+    alter table streams disable trigger all;
+    insert into streams (stream_id, title, revision) values ('{0}', 'x', '99999999');
+    alter table streams enable trigger all;
+"""
+
+
+async def test_an_update_brings_a_row_from_the_future_to_the_present(database: PostgresAddress) -> None:
     async with connected(database) as writer:
-        await writer.execute("alter table streams disable trigger user")
-        await writer.execute("insert into streams (stream_id, revision) values ('s', '99999999')")
-        await writer.execute("alter table streams enable trigger user")
-        await writer.execute("alter table streams enable always trigger telemetra_stamp")
-        await writer.execute("update streams set title = 'x'")
+        await writer.execute(FUTURE_ROW.format("same"))
+        await writer.execute(FUTURE_ROW.format("other"))
+        await writer.execute("update streams set title = 'x' where stream_id = 'same'")
+        await writer.execute("update streams set title = 'y' where stream_id = 'other'")
         assert await writer.fetchval(FROM_THE_FUTURE) == 0
+        assert await writer.fetchval("select revision = '0' from streams where stream_id = 'same'")
+        assert await writer.fetchval("select revision > '0' from streams where stream_id = 'other'")
+
+
+async def test_renewing_waits_for_nobody_and_goes_round_no_trigger_that_is_off(
+    database: PostgresAddress,
+) -> None:
+    async with connected(database) as writer, connected(database) as other:
+        for name in ("free", "held"):
+            await writer.execute(FUTURE_ROW.format(name))
+        await writer.execute("alter table streams disable trigger all")
+        async with other.transaction():
+            await other.execute("select from streams where stream_id = 'held' for update")
+            assert await first_led_step(database)
+            assert await writer.fetchval(FROM_THE_FUTURE) == 1
+        assert await renew_epoch(database) == 1
+        assert await writer.fetchval(FROM_THE_FUTURE) == 0
+
+
+async def test_renewing_has_the_triggers_fire_for_everybody_again(database: PostgresAddress) -> None:
+    async with connected(database) as writer:
+        await writer.execute(FUTURE_ROW.format("s"))
+        await renew_epoch(database)
+        await writer.execute("set session_replication_role = replica")
+        await writer.execute("update streams set title = 'y'")
         assert await writer.fetchval("select revision > '0' from streams")
+
+
+async def test_who_may_not_restamp_does_not_renew_either(database: PostgresAddress) -> None:
+    async with open_postgres_world(database) as world:
+        await fill(world)
+    before = (await position_of(database)).epoch
+    async with connected(database) as owner:
+        await owner.execute(FUTURE_ROW.format("s"))
+        await owner.execute("""
+            create role telemetra_partial login password 'p';
+            grant select on all tables in schema public to telemetra_partial;
+            grant update on telemetra_state to telemetra_partial;
+            grant delete on removals to telemetra_partial;
+        """)
+        try:
+            partial = dataclasses.replace(database, user="telemetra_partial", password="p")
+            await first_led_step(partial)
+            with pytest.raises(DatabaseUnavailable, match="as the owner"):
+                await renew_epoch(partial)
+        finally:
+            await owner.execute("drop owned by telemetra_partial; drop role telemetra_partial")
+    assert (await position_of(database)).epoch == before
 
 
 async def test_a_dump_restored_over_the_database_is_another_history(
@@ -123,7 +175,7 @@ async def test_a_dump_restored_over_the_database_is_another_history(
     assert await is_refused(database, position)
 
 
-async def test_a_server_that_only_starts_again_is_the_same_history(database: PostgresAddress) -> None:
+async def test_taking_the_lead_again_is_the_same_history(database: PostgresAddress) -> None:
     async with open_postgres_world(database) as world:
         await fill(world)
     first = await position_of(database)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from hashlib import blake2b
+from typing import Final, TypeAlias
 
 from telemetra.domain.moments import Moment
 from telemetra.domain.positions import ChangeKey, Position
@@ -25,6 +27,20 @@ class ChangeKind(IntEnum):
     STREAM = 1
     WINDOW = 2
     MOMENT = 3
+
+
+Tag: TypeAlias = bytes
+"""What an answer was read from: a stream (its id's digest), or the list of all streams (`LISTING`)."""
+
+TAG_BYTES: Final = 16
+"""Enough that no two streams ever have the same, also of those that somebody names on purpose."""
+
+LISTING: Final[Tag] = b""
+
+
+def tag_of(stream_id: str) -> Tag:
+    """Return what names a stream where its id is not known, or too long."""
+    return blake2b(stream_id.encode(errors="surrogatepass"), digest_size=TAG_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +76,11 @@ class Change:
         return self.key.revision
 
 
+def is_of_listing(change: Change) -> bool:
+    """Whether a change concerns the list of streams: a stream's own row came, changed or went."""
+    return change.key.kind == ChangeKind.STREAM or (isinstance(change.data, Removal) and change.data.stream)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """
@@ -67,8 +88,9 @@ class Step:
 
     `everywhere` holds removals that concern every stream (a TRUNCATE). A step that is not `carried` has no changes: they
     are too many, or can't be told (another history of the database); readers of any stream read theirs by position.
-    `uncarried` names streams of which the same is true in a step that has the changes of others. A step that ends where
-    it began says that nothing has changed (a beat).
+    `uncarried` names streams of which the same is true in a step that has the changes of others; `others` are the tags of
+    such streams where their ids are not known. `lists` says that some stream's own row changed, came or went. A step that
+    ends where it began says that nothing has changed (a beat).
     """
 
     before: Position
@@ -77,6 +99,16 @@ class Step:
     everywhere: Sequence[Change] = ()
     carried: bool = True
     uncarried: frozenset[str] = frozenset()
+    others: frozenset[Tag] = frozenset()
+    lists: bool = True
+
+    def tags(self) -> Iterator[Tag]:
+        """Yield what has changed; a step that is not carried, or has changes `everywhere`, may have changed all."""
+        yield from self.others
+        for streams in (self.changes, self.uncarried):
+            yield from map(tag_of, streams)
+        if self.lists:
+            yield LISTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

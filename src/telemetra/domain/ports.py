@@ -130,10 +130,10 @@ class ChangeFeed(Protocol):
         Follow the changes of all streams, from `after` or else from now on, for ever.
 
         Each step begins where the one before ended, the first at `after`. The first comes as soon as the feed stands
-        (from now on it has no changes); then one comes within the adapter's interval after a commit. When the database
-        goes away it waits and goes on from where it stood. What has changed since a position of another history, or
-        from before removals that are no longer kept, can't be told: that step is not carried. One follower needs one
-        task.
+        (from now on it has no changes); then one comes within the adapter's interval after a commit, and when nothing has
+        changed, a beat every quarter of a second. When the database goes away it waits and goes on from where it stood.
+        What has changed since a position of another history, or from before removals that are no longer kept, can't be
+        told: that step is not carried. One follower needs one task.
         """
         ...
 
@@ -143,9 +143,9 @@ class ChangeFeed(Protocol):
         """
         Wait until no other follower of this database leads, then follow as `steps(start())` does.
 
-        `start` is called once, when the lead is won. `wanted` is asked before each look for changes: it names the streams
-        whose changes the steps carry, and of all others they tell in `uncarried` that they changed; None wants all. While one follower leads, no other's `lead` yields. A step comes
-        at least every quarter of a second: when nothing has changed, a beat. It ends when the lead is lost or the
+        `start` is called once, when the lead is won. `wanted` is asked before each look for changes: it names the
+        streams whose changes the steps carry, and of all others they tell in `uncarried` that they changed; None wants
+        all. While one follower leads, no other's `lead` yields. A step comes at least every quarter of a second: when nothing has changed, a beat. It ends when the lead is lost or the
         database goes away, and waits no longer when the database is away from the beginning; the caller asks again.
         Whoever closes it gives the lead up. One that dies, is stopped or is cut off from the database loses the lead
         within 4 seconds, whatever it believes meanwhile: what it still hands on is in order, but others may have said it.
@@ -189,7 +189,8 @@ class LiveBus(Protocol):
         Hand a step to every subscription of every process, within a quarter of a second.
 
         Returned is how many subscriptions there are, the publisher's own among them; a bus of several servers may know
-        of some only.
+        of some only, and should then say two at least: to a leader that believes itself alone, what others listen to is
+        not worth reading, so that they read it.
 
         Raises:
             BusUnavailable: it may not have reached all of them.

@@ -27,7 +27,8 @@ class Server(uvicorn.Server):
     """
     uvicorn, that wakes once a second for its `Date` header, and at once for a signal.
 
-    By itself it looks ten times a second whether it should end, which is a tenth of all that an idle process does.
+    By itself it looks ten times a second whether it should end, which is a tenth of all that an idle process does. (The
+    processes of `--workers` are made by uvicorn's own supervisor, and look.)
     """
 
     _loop: asyncio.AbstractEventLoop | None = None

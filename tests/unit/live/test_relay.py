@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -13,7 +14,7 @@ from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
 from telemetra.domain.ports import BusSubscription, WantedStreams, every_stream
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.live.relay import Relay
-from tests.contract.samples import a_moment
+from tests.contract.samples import a_moment, a_window
 
 SECONDS = 10.0
 LONG = 60.0
@@ -167,6 +168,45 @@ async def test_the_others_hear_it_from_the_leader_and_read_nothing() -> None:
             assert [process.feed.leading for process in (leader, one, two)] == [1, 0, 0]
             assert one.feed.began_after == two.feed.began_after == []
             assert leader.taken.gaps == one.taken.gaps == two.taken.gaps == []
+
+
+async def test_a_leader_that_nobody_else_hears_reads_only_what_is_listened_to_here() -> None:
+    database, bus = MemoryDatabase(), MemoryLiveBus()
+    async with a_process(database, bus) as leader:
+        await leader.taken.until(lambda: leader.taken.position is not None)
+        await writing_until(database, leader, lambda step: step.uncarried == {"other"})
+        async with a_process(database, bus):
+            await writing_until(database, leader, lambda step: "other" in step.changes)
+        await writing_until(database, leader, lambda step: step.uncarried == {"other"})
+        assert not leader.taken.gaps
+
+
+async def test_a_leader_that_does_not_hear_itself_reads_all_whatever_the_bus_counts() -> None:
+    class Deaf(MemoryLiveBus):
+        async def publish(self, step: Step) -> int:
+            return 1
+
+    database = MemoryDatabase()
+    async with a_process(database, Deaf()) as leader:
+        await leader.taken.until(lambda: leader.taken.position is not None)
+        for _ in range(5):
+            await writing_until(database, leader, lambda step: "other" in step.changes)
+        assert not any(step.uncarried for step in leader.taken.steps)
+
+
+async def writing_until(database: MemoryDatabase, process: Process, is_so: Callable[[Step], bool]) -> None:
+    """Write to a stream that nobody listens to, again and again, until the process takes such a step."""
+    start = len(process.taken.steps)
+
+    def written() -> bool:
+        with database.begin() as transaction:
+            transaction.put_window(a_window(stream_id="other", chat_count=next(_counts)))
+        return any(map(is_so, process.taken.steps[start:]))
+
+    await process.taken.until(written)
+
+
+_counts = itertools.count(1)
 
 
 async def test_when_the_leader_ends_another_goes_on_from_where_it_stands_itself() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from telemetra.adapters.embedded.binaries import EngineBinaries
 from telemetra.adapters.embedded.endpoints import EngineEndpoints
 from telemetra.adapters.embedded.errors import EngineFailed
-from telemetra.adapters.embedded.ownership import own, publish
+from telemetra.adapters.embedded.ownership import own, publish, withdraw
 from telemetra.adapters.embedded.postgres import run_postgres
 from telemetra.adapters.embedded.redis import run_redis
 
@@ -67,6 +67,8 @@ async def _start(
             owner_pid=os.getpid(),
         )
         publish(data_dir, running)
+        # Before anything stops: who looks for them meanwhile waits for the next owner.
+        stack.callback(withdraw, data_dir)
     except OSError as error:
         where = error.filename or data_dir
         raise EngineFailed(

@@ -77,6 +77,11 @@ def publish(data_dir: Path, endpoints: EngineEndpoints) -> None:
     draft.replace(data_dir / _STATE)
 
 
+def withdraw(data_dir: Path) -> None:
+    """Let nobody find any longer what the owner still runs."""
+    (data_dir / _STATE).unlink(missing_ok=True)
+
+
 def find_running(data_dir: Path) -> EngineEndpoints | None:
     """
     Find the engines that a live process runs in this directory; None when none does, or they do not answer yet.

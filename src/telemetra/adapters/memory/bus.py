@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-from telemetra.domain.changes import Step
+from telemetra.domain.changes import Step, tag_of
 from telemetra.domain.errors import BusUnavailable
 
 _KEPT_STEPS: Final = 1024
@@ -88,4 +88,6 @@ class MemoryBusSubscription:
         mine = {stream_id: some for stream_id, some in step.changes.items() if stream_id in self._followed}
         arrived = {stream_id: some for stream_id, some in mine.items() if stream_id in followed_then}
         uncarried = (mine.keys() - arrived.keys()) | (step.uncarried & self._followed)
-        return dataclasses.replace(step, changes=arrived, uncarried=frozenset(uncarried))
+        foreign = (step.changes.keys() | step.uncarried) - self._followed
+        others = step.others.union(map(tag_of, foreign))
+        return dataclasses.replace(step, changes=arrived, uncarried=frozenset(uncarried), others=others)

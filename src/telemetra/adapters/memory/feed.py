@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from telemetra.adapters.memory.database import MemoryDatabase
 from telemetra.adapters.memory.readers import newest_moments, newest_windows
-from telemetra.domain.changes import Change, ChangePage, Step, StreamSnapshot
+from telemetra.domain.changes import Change, ChangePage, Step, StreamSnapshot, is_of_listing
 from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid, StreamNotFound
 from telemetra.domain.ports import WantedStreams, every_stream
 from telemetra.domain.positions import Cut, Position, Snapshot
@@ -53,16 +53,16 @@ class MemoryFeed:
 
     async def steps(self, after: Position | None = None) -> AsyncIterator[Step]:
         with self._database.listening() as bell:
-            position, stands = after, False
+            position = after
             while True:
                 bell.clear()
                 with suppress(DatabaseUnavailable):
                     step = self._step(position)
-                    if not stands or step.before != step.after:
-                        position, stands = step.after, True
-                        yield step
-                        continue
-                await bell.wait()
+                    position = step.after
+                    yield step
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_BEAT_SECONDS):
+                        await bell.wait()
 
     async def lead(
         self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
@@ -103,6 +103,7 @@ class MemoryFeed:
                 stream_id: _in_order(some) for stream_id, some in changes.items() if stream_id is not None
             },
             everywhere=everywhere,
+            lists=any(is_of_listing(change) for some in changes.values() for change in some),
         )
 
 

@@ -14,13 +14,17 @@ from telemetra.adapters.postgres.statements import KNOWN, STANDPOINT, TABLES
 from telemetra.domain.changes import ChangeKind
 
 EPOCH: Final = """
-    select s.epoch, concat_ws(
+    select s.epoch || ' ' || s.tableoid as epoch, concat_ws(
         ' ', system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), d.oid, s.tableoid, s.epoch
     ) as history
     from telemetra_state s, pg_control_system(), pg_database d where d.datname = current_database()
 """
 
-RENEW_EPOCH: Final = "update telemetra_state set epoch = gen_random_uuid()"
+RENEW_EPOCH: Final = """
+    with renewed as (update telemetra_state set epoch = gen_random_uuid() returning only_row)
+    select telemetra_restamp($1) from renewed
+"""
+"""Begin another epoch and re-stamp the first rows from the future (see `RESTAMP`), or do neither."""
 
 IS_FROM_THE_FUTURE: Final = (
     "select {} from telemetra_state, pg_snapshot_xmax(pg_current_snapshot()) present".format(
@@ -44,7 +48,7 @@ IDENTITY: Final = """
 
 SNAPSHOT_TEXT: Final = "select pg_current_snapshot()::text"
 
-_EPOCH: Final = "(select epoch from telemetra_state) as epoch"
+_EPOCH: Final = "(select s.epoch || ' ' || s.tableoid from telemetra_state s) as epoch"
 
 STAND: Final = f"select {STANDPOINT}, {_EPOCH}"
 """Where the database stands, and the stored part of its epoch."""
@@ -145,21 +149,36 @@ that concern all, or of every stream (null).
 """
 
 _TOUCHED: Final = """
-    select t.stream_id::text as stream_id from ranges r cross join lateral (
-        select t.stream_id from {} t where t.revision >= r.low and t.revision < r.high limit $3
+    select t.stream_id::text as stream_id, {listing} as lists from ranges r cross join lateral (
+        select t.* from {table} t where t.revision >= r.low and t.revision < r.high order by t.revision limit $3
     ) t
 """
 
+_LISTING: Final = {ChangeKind.STREAM: "true", ChangeKind.REMOVAL: "t.source = 'streams'"}
+
 TOUCHED: Final = f"""
     with ranges as (select * from unnest($1::xid8[], $2::xid8[]) r (low, high))
-    select stream_id, count(*) as changes from (
-        {" union all ".join(_TOUCHED.format(table) for table, *_ in _TABLES.values())}
-    ) t group by stream_id
+    select stream_id, count(*) as changes, bool_or(lists) as lists from (select * from (
+        {
+    " union all ".join(
+        _TOUCHED.format(table=table, listing=_LISTING.get(kind, "false"))
+        for kind, (table, *_) in _TABLES.items()
+    )
+}
+    ) t limit $3) t group by stream_id
 """
 """
-Which streams have changes in the ranges of revisions `$1` to `$2`, and at least how many; `$3` of each table are looked at.
-Null stands for all streams.
+Which streams have changes in the ranges of revisions `$1` to `$2`, how many, and whether the stream's own row is among
+them; any `$3` changes are looked at. Null stands for all streams. The order keeps to the index on revisions.
 """
+
+
+DEMOTED_TRIGGERS: Final = """
+    select format('alter table %s enable always trigger %I', tgrelid::regclass, tgname) from pg_trigger
+    where tgname like 'telemetra\\_%' and tgenabled <> 'A' and not tgisinternal
+        and tgrelid = any(array['streams', 'chat_summary_minute', 'moments']::regclass[])
+"""
+"""What mends each of our triggers that does not fire for everybody; `enable trigger all` makes them so."""
 
 END_WHEN_SILENT: Final = "set idle_session_timeout = '3s'"
 """The server ends a session that says nothing for so long; its locks go with it."""

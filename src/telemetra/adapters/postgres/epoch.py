@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any, Final
-from uuid import UUID
 
 import asyncpg
 
@@ -28,7 +27,7 @@ class Epoch:
 
     def __init__(self) -> None:
         self.id = bytes(EPOCH_BYTES)
-        self._stored: UUID | None = None
+        self._stored: str | None = None
 
     async def refresh(self, connection: Any) -> None:
         """Read it again; done on every new connection of the feed, since a failover looks like a reconnect."""
@@ -36,41 +35,56 @@ class Epoch:
         self.id = hashlib.sha256(row["history"].encode()).digest()[:EPOCH_BYTES]
         self._stored = row["epoch"]
 
-    def is_renewed(self, stored: UUID) -> bool:
+    def is_renewed(self, stored: str) -> bool:
         """Whether `telemetra_state.epoch` was renewed since the last `refresh`."""
         return stored != self._stored
 
 
-async def renew(connection: asyncpg.Connection) -> int:
-    """
-    Begin another history, and return how many rows from the future of this database were re-stamped.
+class Renewal:
+    """Begins another history; prepared on one connection, so that nothing is left to prepare when it counts."""
 
-    Every position given out so far is refused from now on: its bearer gets a snapshot. A row whose revision no
-    transaction of this database has reached came with a dump of another; it counts as there from the beginning. It
-    takes many short transactions; when it is interrupted, the next call does the rest.
+    def __init__(self, begin: Any, restamp: Any) -> None:
+        self._begin = begin
+        self._restamp = restamp
 
-    Raises:
-        DatabaseUnavailable: this role may not do it.
-        OSError, TimeoutError, asyncpg.PostgresError: the connection is lost.
+    @classmethod
+    async def prepare(cls, connection: asyncpg.Connection) -> Renewal:
+        """Return it, ready to run on this connection."""
+        return cls(
+            await connection.prepare(change_statements.RENEW_EPOCH, timeout=_ANSWER_SECONDS),
+            await connection.prepare(change_statements.RESTAMP, timeout=_ANSWER_SECONDS),
+        )
 
-    """
-    restamped = 0
-    try:
-        await connection.execute(change_statements.RENEW_EPOCH, timeout=_ANSWER_SECONDS)
-        restamp = await connection.prepare(change_statements.RESTAMP, timeout=_ANSWER_SECONDS)
-        while some := await restamp.fetchval(_RESTAMPED_AT_ONCE, timeout=_ANSWER_SECONDS):
-            restamped += some
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise DatabaseUnavailable(
-            f"A new epoch can't begin: {error}. Run `telemetra epoch renew` as the owner of the tables, and grant who "
-            "serves what the README lists."
-        ) from error
-    return restamped
+    async def run(self) -> int:
+        """
+        Refuse every position given out so far, and return how many rows from the future were re-stamped.
+
+        A row whose revision no transaction of this database has reached came with a dump of another; it counts as there
+        from the beginning. It takes many short transactions; when it is interrupted, the next call does the rest.
+
+        Raises:
+            DatabaseUnavailable: this role may not do it; nothing has happened.
+            OSError, TimeoutError, asyncpg.PostgresError: the connection is lost.
+
+        """
+        try:
+            restamped = some = await self._begin.fetchval(_RESTAMPED_AT_ONCE, timeout=_ANSWER_SECONDS)
+            while some:
+                some = await self._restamp.fetchval(_RESTAMPED_AT_ONCE, timeout=_ANSWER_SECONDS)
+                restamped += some
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise DatabaseUnavailable(
+                f"A new epoch can't begin: {error}. Run `telemetra epoch renew` as the owner of the tables, and grant "
+                "who serves what the README lists."
+            ) from error
+        return int(restamped)
 
 
 async def renew_epoch(address: PostgresAddress) -> int:
     """
-    Do the same with a connection of its own; services that run notice within half a second.
+    Run a `Renewal` on a connection of its own; services that run notice with their next look.
+
+    Triggers that rows were loaded past, and that were not enabled again for everybody, are.
 
     Raises:
         DatabaseUnavailable: it can't be reached, or this role may not do it.
@@ -78,7 +92,13 @@ async def renew_epoch(address: PostgresAddress) -> int:
     """
     connection = await connect(address)
     try:
-        return await renew(connection)
+        for (mend,) in await connection.fetch(change_statements.DEMOTED_TRIGGERS, timeout=_ANSWER_SECONDS):
+            await connection.execute(mend, timeout=_ANSWER_SECONDS)
+        return await (await Renewal.prepare(connection)).run()
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseUnavailable(
+            f"{error}: run `telemetra epoch renew` as the owner of the tables."
+        ) from error
     except CONNECTION_LOST as error:
         raise DatabaseUnavailable(
             f"PostgreSQL at {address} went away in the middle; run it again."

@@ -47,6 +47,8 @@ class PostgresFeed:
         self._interval_seconds = interval_seconds
 
     async def snapshot(self, stream_id: str, *, windows: int, moments: int) -> StreamSnapshot:
+        # The one before the reading: what was read in an older history must not pass for a newer one's.
+        epoch = self._epoch.id
         rows = await self._pool.fetch(statements.SNAPSHOT, stream_id, windows, moments)
         if not rows[0]["known"]:
             raise StreamNotFound(stream_id)
@@ -57,15 +59,16 @@ class PostgresFeed:
             stream=next(map(to_stream, found["stream"]), None),
             metrics=[to_window(row, stream_id) for row in found["window"]],
             moments=[to_moment(row, stream_id) for row in found["moment"]],
-            position=to_position(rows[0], self._epoch.id),
+            position=to_position(rows[0], epoch),
         )
 
     async def since(self, stream_id: str, position: Position, *, limit: int) -> ChangePage:
-        if position.epoch != self._epoch.id:
+        epoch = self._epoch.id
+        if position.epoch != epoch:
             raise PositionInvalid("The position belongs to another history of the database.")
         (row,) = await self._pool.fetch(change_statements.STAND_BY_STREAM, stream_id)
         _require_resumable(row, position)
-        now = to_position(row, self._epoch.id, floor=position.reached.xmax)
+        now = to_position(row, epoch, floor=position.reached.xmax)
         stages: list[tuple[Snapshot, Snapshot, ChangeKey | None]] = [(position.seen, now.seen, None)]
         if cut := position.cut:
             # Not in one order: a row that both snapshots add would be told out of place, or twice.
@@ -79,11 +82,11 @@ class PostgresFeed:
             complete = len(changes) + len(found) <= limit
             found = found[: limit - len(changes)]
             changes += found
-            positions += [Position(self._epoch.id, before, Cut(after, change.key)) for change in found]
+            positions += [Position(epoch, before, Cut(after, change.key)) for change in found]
             if not complete:
                 return ChangePage(changes=changes, positions=positions, position=positions[-1], more=True)
             if found:
-                positions[-1] = Position(self._epoch.id, after)
+                positions[-1] = Position(epoch, after)
         if not (changes or row["known"]):
             raise StreamNotFound(stream_id)
         return ChangePage(changes=changes, positions=positions, position=now, more=False)
@@ -101,16 +104,17 @@ class PostgresFeed:
         return [to_change(row) for row in rows]
 
     async def steps(self, after: Position | None = None) -> AsyncIterator[Step]:
-        position, stands = after, False
+        position = after
         delay_seconds = _SHORTEST_DELAY_SECONDS
         while True:
             try:
-                async with self._follower() as follower, aclosing(follower.steps(position)) as steps:
+                async with (
+                    self._follower() as follower,
+                    aclosing(follower.steps(position, beat_seconds=_BEAT_SECONDS)) as steps,
+                ):
                     async for step in steps:
                         position, delay_seconds = step.after, _SHORTEST_DELAY_SECONDS
-                        if not stands or step.before != step.after:
-                            stands = True
-                            yield step
+                        yield step
             except FOLLOWER_LOST as error:
                 if delay_seconds == _SHORTEST_DELAY_SECONDS:
                     _log.warning("change_feed_lost", reason=str(error) or type(error).__name__)

@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NoReturn, TypeVar
 
@@ -20,9 +21,9 @@ import structlog
 
 from telemetra.adapters.postgres import change_statements
 from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, Record, connect
-from telemetra.adapters.postgres.epoch import Epoch, is_restored, renew
+from telemetra.adapters.postgres.epoch import Epoch, Renewal, is_restored
 from telemetra.adapters.postgres.rows import to_change, to_position
-from telemetra.domain.changes import Change, Step
+from telemetra.domain.changes import Change, Step, is_of_listing
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.ports import WantedStreams, every_stream
 from telemetra.domain.positions import Position
@@ -83,6 +84,7 @@ class PostgresFollower:
         again for the lead: a statement that waits for a lock holds a snapshot, which holds everybody's vacuum back.
         """
         await self._warm_up()
+        renewal = await self._answer(Renewal.prepare(self._connection))
         await self._answer(self._connection.execute(change_statements.END_WHEN_SILENT))
         ask = await self._answer(self._connection.prepare(change_statements.TRY_LEAD))
         while True:
@@ -92,14 +94,14 @@ class PostgresFollower:
             if self._epoch.is_renewed(answer["epoch"]):
                 await self._answer(self._epoch.refresh(self._connection))
             await asyncio.sleep(_CONTEND_SECONDS)
-        await self._mend_restored()
+        await self._mend_restored(renewal)
 
-    async def _mend_restored(self) -> None:
+    async def _mend_restored(self, renewal: Renewal) -> None:
         """Begin another history where a dump of another database was restored; the leader does it for all."""
         if not await self._answer(is_restored(self._connection)):
             return
         try:
-            _log.warning("database_restored", restamped=await renew(self._connection))
+            _log.warning("database_restored", restamped=await renewal.run())
         except DatabaseUnavailable as error:
             _log.error("database_restored", reason=str(error))
 
@@ -179,28 +181,28 @@ class PostgresFollower:
         if not ranges:
             return Step(before=before, after=after, changes={})
         lows, highs = [low for low, _ in ranges], [high for _, high in ranges]
-        touched: frozenset[str] = frozenset()
+        uncarried: frozenset[str] = frozenset()
+        lists = False
         if (wanted := self._wanted()) is not None:
-            counts = await self._touched(lows, highs)
-            if None in counts or sum(counts.values()) > MAX_STEP_ROWS:
+            touched = await self._answer(
+                self._connection.fetch(change_statements.TOUCHED, lows, highs, MAX_STEP_ROWS + 1)
+            )
+            changed = {row["stream_id"] for row in touched}
+            if None in changed or sum(row["changes"] for row in touched) > MAX_STEP_ROWS:
                 return Step(before=before, after=after, changes={}, carried=False)
-            touched = frozenset(filter(None, counts))
-            wanted = [stream_id for stream_id in wanted if stream_id in touched]
+            lists = any(row["lists"] for row in touched)
+            wanted = [stream_id for stream_id in changed if stream_id in wanted]
+            uncarried = frozenset(changed.difference(wanted))
             if not wanted:
-                return Step(before=before, after=after, changes={}, uncarried=touched)
+                return Step(before=before, after=after, changes={}, uncarried=uncarried, lists=lists)
         rows = await self._answer(
             self._connection.fetch(change_statements.CHANGES, lows, highs, MAX_STEP_ROWS + 1, wanted)
         )
         if len(rows) > MAX_STEP_ROWS:
             # A bulk load must not be carried through every process at once.
             return Step(before=before, after=after, changes={}, carried=False)
-        return _carry(before, after, rows, touched.difference(wanted or ()))
-
-    async def _touched(self, lows: list[int], highs: list[int]) -> dict[str | None, int]:
-        rows = await self._answer(
-            self._connection.fetch(change_statements.TOUCHED, lows, highs, MAX_STEP_ROWS + 1)
-        )
-        return {row["stream_id"]: row["changes"] for row in rows}
+        step = _carry(before, after, rows)
+        return replace(step, uncarried=uncarried, lists=step.lists or lists)
 
     async def _answer(self, work: Awaitable[T]) -> T:
         """
@@ -255,10 +257,13 @@ def _is_recent(row: Record, position: Position) -> bool:
     return oldest > row["removals_horizon"] and position.reached.xmax <= int(row["snapshot"].split(":")[1])
 
 
-def _carry(before: Position, after: Position, rows: Sequence[Record], uncarried: frozenset[str]) -> Step:
+def _carry(before: Position, after: Position, rows: Sequence[Record]) -> Step:
     changes: defaultdict[str, list[Change]] = defaultdict(list)
     everywhere: list[Change] = []
+    lists = False
     for row in rows:
         owner = everywhere if row["stream_id"] is None else changes[row["stream_id"]]
-        owner.append(to_change(row))
-    return Step(before=before, after=after, changes=changes, everywhere=everywhere, uncarried=uncarried)
+        change = to_change(row)
+        owner.append(change)
+        lists = lists or is_of_listing(change)
+    return Step(before=before, after=after, changes=changes, everywhere=everywhere, lists=lists)

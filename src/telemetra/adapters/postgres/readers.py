@@ -1,4 +1,8 @@
-"""The reads: one round trip each, answered with the position that the statement stood at."""
+"""
+The reads: one round trip each, answered with the position that the statement stood at.
+
+The epoch is the one before the reading: what was read in an older history must not pass for a newer one's.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +33,18 @@ class PostgresStreams:
         self._epoch = epoch
 
     async def list(self, query: ListStreams) -> Answer[Sequence[Stream]]:
+        epoch = self._epoch.id
         rows = await self._pool.fetch(statements.LIST_STREAMS, query.limit + 1, query.offset)
         streams = [to_stream(row) for row in rows[: query.limit] if row["stream_id"] is not None]
-        position = to_position(rows[0], self._epoch.id)
+        position = to_position(rows[0], epoch)
         return Answer(value=streams, position=position, more=len(rows) > query.limit)
 
     async def get(self, stream_id: str) -> Answer[Stream]:
+        epoch = self._epoch.id
         row = (await self._pool.fetch(statements.GET_STREAM, stream_id))[0]
         if row["stream_id"] is None:
             raise StreamNotFound(stream_id)
-        return Answer(value=to_stream(row), position=to_position(row, self._epoch.id))
+        return Answer(value=to_stream(row), position=to_position(row, epoch))
 
 
 class PostgresMetrics:
@@ -55,12 +61,13 @@ class PostgresMetrics:
         )
         instants = [query.start_time, query.end_time]
         instants += [after.window_start, after.window_end] if after else []
+        epoch = self._epoch.id
         rows = await self._pool.fetch(
             statement, query.stream_id, query.limit + 1, *(_naive(instant) for instant in instants if instant)
         )
         _require_known(rows, query.stream_id)
         windows = [to_window(row, query.stream_id) for row in rows[: query.limit] if row["id"] is not None]
-        position = to_position(rows[0], self._epoch.id)
+        position = to_position(rows[0], epoch)
         return Answer(value=windows, position=position, more=len(rows) > query.limit)
 
 
@@ -76,12 +83,13 @@ class PostgresMoments:
         statement = _list_moments(of_type=query.moment_type is not None, after=after is not None)
         arguments: list[Any] = [query.moment_type.value] if query.moment_type else []
         arguments += [_naive(after.timestamp), after.moment_id] if after else []
+        epoch = self._epoch.id
         rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *arguments)
         _require_known(rows, query.stream_id)
         moments = [
             to_moment(row, query.stream_id) for row in rows[: query.limit] if row["moment_id"] is not None
         ]
-        position = to_position(rows[0], self._epoch.id)
+        position = to_position(rows[0], epoch)
         return Answer(value=moments, position=position, more=len(rows) > query.limit)
 
 

@@ -1,34 +1,30 @@
 """
 What goes over the live bus: a step in parts, one for each stream that changed, and a header, which comes last.
 
-A subscriber takes the parts of the streams that it follows. The header tells by hashes which streams changed, so that
+A subscriber takes the parts of the streams that it follows. The header tells by tags which streams changed, so that
 one whose part is missing is known. Knows nothing of connections.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from telemetra.domain.changes import Change, ChangeKind, Removal, Step
+from telemetra.domain.changes import TAG_BYTES, Change, ChangeKind, Removal, Step, Tag, tag_of
 from telemetra.domain.moments import Moment
 from telemetra.domain.positions import ChangeKey, Position
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the channels' names: processes of another version, with other messages, hear nothing rather than nonsense."""
 
 MAX_PART_BYTES: Final = 1024 * 1024
 MAX_STEP_BYTES: Final = 4 * 1024 * 1024
 """More than Redis keeps for a subscriber that is slow for a moment would have it thrown out."""
-
-_HASH_BYTES: Final = 16
-"""Enough that no two streams ever have the same, also of those that somebody names on purpose."""
 
 
 class _Changes(Struct, frozen=True, array_like=True):
@@ -56,7 +52,8 @@ class _Header(Struct, frozen=True, array_like=True):
     carried: bool
     everywhere: _Changes
     changed: bytes
-    """The hashes of the streams that changed, one after the other."""
+    """The tags of the streams that changed, one after the other."""
+    lists: bool
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -86,15 +83,10 @@ def encode_parts(step: Step, name: bytes) -> dict[str, bytes]:
 
 def encode_header(step: Step, name: bytes) -> bytes:
     """Return the header; `name` is the step's own, and tells its parts from those of others."""
-    changed = b"".join(map(hash_stream, step.changes.keys() | step.uncarried))
+    changed = b"".join([*map(tag_of, step.changes.keys() | step.uncarried), *step.others])
     return _encoder.encode(
-        _Header(name, step.before, step.after, step.carried, _pack(step.everywhere), changed)
+        _Header(name, step.before, step.after, step.carried, _pack(step.everywhere), changed, step.lists)
     )
-
-
-def hash_stream(stream_id: str) -> bytes:
-    """Return the hash by which headers name a stream."""
-    return hashlib.blake2b(stream_id.encode(errors="surrogatepass"), digest_size=_HASH_BYTES).digest()
 
 
 class StepAssembly:
@@ -124,9 +116,9 @@ class StepAssembly:
             self._step, self._parts = part.step, {}
         self._parts[stream_id] = _unpack(part.changes)
 
-    def take_header(self, message: bytes, followed: Mapping[bytes, str]) -> Step:
+    def take_header(self, message: bytes, followed: Mapping[Tag, str]) -> Step:
         """
-        Return the step as it is for one that follows these streams, given by their hashes.
+        Return the step as it is for one that follows these streams, given by their tags.
 
         Raises:
             MessageUnreadable: the step is dropped.
@@ -138,9 +130,9 @@ class StepAssembly:
             raise MessageUnreadable(str(error)) from error
         parts = self._parts if header.step == self._step else {}
         self._step, self._parts = b"", {}
-        starts = range(0, len(header.changed), _HASH_BYTES)
-        hashes = (header.changed[start : start + _HASH_BYTES] for start in starts)
-        mine = {followed[hashed] for hashed in hashes if hashed in followed}
+        starts = range(0, len(header.changed), TAG_BYTES)
+        tags = frozenset(header.changed[start : start + TAG_BYTES] for start in starts)
+        mine = {followed[tag] for tag in tags & followed.keys()}
         return Step(
             before=header.before,
             after=header.after,
@@ -148,6 +140,8 @@ class StepAssembly:
             everywhere=_unpack(header.everywhere),
             carried=header.carried,
             uncarried=frozenset(mine - parts.keys()),
+            others=tags - followed.keys(),
+            lists=header.lists,
         )
 
 

@@ -13,8 +13,8 @@ import structlog
 from redis.asyncio.connection import Connection
 
 from telemetra.adapters.redis.connections import REDIS_LOST, Connect
-from telemetra.adapters.redis.messages import MessageUnreadable, StepAssembly, hash_stream
-from telemetra.domain.changes import Step
+from telemetra.adapters.redis.messages import MessageUnreadable, StepAssembly
+from telemetra.domain.changes import Step, Tag, tag_of
 
 _log = structlog.get_logger(__name__)
 
@@ -54,8 +54,8 @@ class RedisBusSubscription:
         self._channels = channels
         self._streams: dict[bytes, str] = {}
         """What is followed, by channel."""
-        self._followed: dict[bytes, str] = {}
-        """The same, by hash."""
+        self._followed: dict[Tag, str] = {}
+        """The same, by tag."""
         self._to_tell: dict[bytes, bool] = {}
         self._is_connected = False
         self._bell = asyncio.Event()
@@ -65,13 +65,13 @@ class RedisBusSubscription:
     def follow(self, stream_id: str) -> None:
         channel = self._channels.of_stream(stream_id)
         if channel not in self._streams:
-            self._streams[channel] = self._followed[hash_stream(stream_id)] = stream_id
+            self._streams[channel] = self._followed[tag_of(stream_id)] = stream_id
             self._tell(channel, wanted=True)
 
     def unfollow(self, stream_id: str) -> None:
         channel = self._channels.of_stream(stream_id)
         if self._streams.pop(channel, None) is not None:
-            del self._followed[hash_stream(stream_id)]
+            del self._followed[tag_of(stream_id)]
             self._tell(channel, wanted=False)
 
     async def steps(self) -> AsyncIterator[Step]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, ParamSpec, Self
+from typing import Final, ParamSpec, Protocol, Self
 
 import structlog
 
@@ -45,6 +45,26 @@ class HubClosed(Exception):
     """The hub takes nobody any more."""
 
 
+class StepWatcher(Protocol):
+    """Whoever has to know what changed before any listener does."""
+
+    def heard(self) -> None:
+        """Note that somebody said what changed until now, if anything did."""
+        ...
+
+    def take(self, step: Step) -> None:
+        """Take a step that is new here; what comes after a gap is not carried."""
+        ...
+
+
+class _NoWatcher:
+    def heard(self) -> None:
+        pass
+
+    def take(self, step: Step) -> None:
+        pass
+
+
 class LiveHub:
     """
     Keeps who listens to what while it is open (as an async context manager), and what they have yet to take.
@@ -62,6 +82,7 @@ class LiveHub:
         follow: Callable[[str], None] = lambda _: None,
         unfollow: Callable[[str], None] = lambda _: None,
         now: Callable[[], datetime] = utc_now,
+        watcher: StepWatcher | None = None,
         log_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self.now = now
@@ -73,6 +94,7 @@ class LiveHub:
         self._follow = follow
         self._unfollow = unfollow
         self._log_bytes = log_bytes
+        self._watcher = watcher or _NoWatcher()
         self._channels: dict[str, Channel] = {}
         self._position: Position | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -158,6 +180,7 @@ class LiveHub:
         Steps may come from several sources: one that the hub includes already is nothing new, one that overlaps is told
         from where the hub stands, and before one that leaves a gap everybody reads the database.
         """
+        self._watcher.heard()
         if self._position is None:
             # Somebody may have listened before this first step: nobody here knows what came between.
             new: Step | None = dataclasses.replace(step, changes={}, everywhere=(), carried=False)
@@ -165,6 +188,8 @@ class LiveHub:
             new = step_from(step, self._position)
         if new is None:
             return
+        if new.before != new.after:
+            self._watcher.take(new)
         self._hand_out(new)
         for listener in list(self.apart):
             _guarded(listener, listener.take)

@@ -76,8 +76,11 @@ class Relay:
         self._heard = asyncio.Event()
         self._heard_at = 0.0
         self._bus_away = False
-        self._heard_by = 2
-        """How many processes heard the last step; until one is published there may be others."""
+        self._heard_by = 0
+        """How many processes heard the last step, as far as the bus knows."""
+        self._sent: Position | None = None
+        self._echoed: Position | None = None
+        """Where the last step that was published ends, and the last that came back."""
         self._published_at = 0.0
         self._tasks: list[asyncio.Task[NoReturn]] = []
         self._jitter = Random()  # noqa: S311  (spreads retries, guards nothing)
@@ -122,8 +125,13 @@ class Relay:
                     await self._publish(step)
 
     def _wanted(self) -> Collection[str] | None:
-        """Say whose changes are worth reading: nobody here knows what other processes listen to."""
-        return None if self._heard_by > 1 else self._taker.streams
+        """
+        Say whose changes are worth reading: all, unless the last step was heard by this process and no other.
+
+        Nobody here knows what other processes listen to. One that was heard may be another: only an echo tells.
+        """
+        is_alone = self._heard_by == 1 and self._echoed == self._sent
+        return self._taker.streams if is_alone else None
 
     def _is_for_nobody(self, step: Step) -> bool:
         """Whether a step has nothing new, and no other process to tell so."""
@@ -132,6 +140,7 @@ class Relay:
 
     async def _publish(self, step: Step) -> None:
         """Hand a step on, if the bus takes it: who misses it reads for itself."""
+        self._sent = step.after
         try:
             self._published_at = asyncio.get_running_loop().time()
             self._heard_by = await self._bus.publish(step)
@@ -148,6 +157,7 @@ class Relay:
         """Take what the leader publishes; its own steps, too, which are then nothing new."""
         async with _closing(self._subscription.steps()) as steps:
             async for step in steps:
+                self._echoed = step.after
                 self._hear(step)
 
     def _hear(self, step: Step) -> None:

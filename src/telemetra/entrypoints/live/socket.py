@@ -22,7 +22,7 @@ from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.live.admission import Admission, is_origin_allowed
 from telemetra.entrypoints.live.ending import ListenerEnded, internal_error, server_restarts
-from telemetra.entrypoints.live.hub import HubClosed, LiveHub, utc_now
+from telemetra.entrypoints.live.hub import HubClosed, LiveHub, StepWatcher, utc_now
 from telemetra.entrypoints.live.inbox import Inbox
 from telemetra.entrypoints.live.listener import Listener, error_burst
 from telemetra.entrypoints.live.outlet import Outlet, open_outlet
@@ -42,8 +42,9 @@ _log = structlog.get_logger(__name__)
 class LiveEntrance:
     """Where listeners come in, while it is open: as long as the application runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watcher: StepWatcher | None = None) -> None:
         self._settings = settings
+        self._watcher = watcher
         self._hub: LiveHub | None = None
         self.admission = Admission(
             max_listeners=settings.live_max_listeners,
@@ -75,6 +76,7 @@ class LiveEntrance:
                 stall_seconds=settings.live_stall_timeout,
                 follow=subscription.follow,
                 unfollow=subscription.unfollow,
+                watcher=self._watcher,
             )
             async with hub, Relay(feed, bus, subscription, hub):
                 self._hub = hub
