@@ -79,6 +79,9 @@ class Settings:
     """`redis://` or `rediss://`, with a password where needed. Unset: the embedded Valkey."""
     cache_ttl_metrics: Annotated[int, Meta(ge=1, le=86400)] = 60
     cache_ttl_streams: Annotated[int, Meta(ge=1, le=86400)] = 300
+    """Seconds that an answer is kept at most; a change of what it was read from ends it at once."""
+    cache_memory_bytes: Annotated[int, Meta(ge=0, le=2**40)] = 64 * 1024 * 1024
+    """What the answers kept in one process may take; 0 keeps none."""
 
     live_interval: Annotated[float, Meta(ge=0.005, le=10)] = 0.05
     """Seconds between two looks for changes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -41,6 +42,37 @@ class Service:
             [window(stream_id, minute) for minute in range(windows)],
             [moment(stream_id, minute) for minute in range(moments)],
         )
+
+    async def write_window(self, stream_id: str, minute: int) -> None:
+        """Store one window, and leave the stream's row alone."""
+        with self.database.begin() as transaction:
+            transaction.put_window(window(stream_id, minute))
+
+    @asynccontextmanager
+    async def listening(self, stream_id: str) -> AsyncIterator[LiveListener]:
+        """Listen to a stream in process; yielded when the snapshot is there."""
+        listener = LiveListener()
+        scope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": f"/ws/live/{stream_id}",
+            "raw_path": f"/ws/live/{stream_id}".encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(b"host", b"test")],
+            "server": ("test", 80),
+            "client": ("127.0.0.1", 1),
+            "subprotocols": [],
+        }
+        socket = asyncio.create_task(self.app(scope, listener.receive, listener.send))
+        try:
+            await listener.until_told("snapshot")
+            yield listener
+        finally:
+            await listener.leave()
+            await asyncio.wait_for(socket, PATIENCE_SECONDS)
 
     async def get(self, url: str, **headers: str) -> httpx.Response:
         """Ask; header names are written with underscores."""
@@ -88,6 +120,33 @@ class Service:
         )
 
 
+class LiveListener:
+    """The client's side of a live socket that no server stands in between."""
+
+    def __init__(self) -> None:
+        self._to_app: asyncio.Queue[Any] = asyncio.Queue()
+        self._to_app.put_nowait({"type": "websocket.connect"})
+        self._told: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def receive(self) -> Any:
+        return await self._to_app.get()
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.send":
+            self._told.put_nowait(json.loads(message.get("text") or message["bytes"]))
+
+    async def until_told(self, kind: str) -> dict[str, Any]:
+        """Return the next message of a kind."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                message: dict[str, Any] = await self._told.get()
+                if message["type"] == kind:
+                    return message
+
+    async def leave(self) -> None:
+        await self._to_app.put({"type": "websocket.disconnect", "code": 1000})
+
+
 @dataclass(frozen=True)
 class RawAnswer:
     """What came back."""
@@ -130,9 +189,11 @@ def moment(stream_id: str, minute: int) -> Moment:
 
 
 @asynccontextmanager
-async def running(*, replaced: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Service]:
+async def running(
+    *, database: MemoryDatabase | None = None, replaced: dict[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[Service]:
     """Run the application; `replaced` ports stand in for those of the database in memory."""
-    database, redis = MemoryDatabase(), MemoryProbe()
+    database, redis = database or MemoryDatabase(), MemoryProbe()
 
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:

@@ -88,7 +88,8 @@ async def test_what_the_client_has_not_is_sent(service: Service, form: str) -> N
 async def test_a_validator_changes_with_the_body(service: Service) -> None:
     tag = (await service.get("/api/v1/streams/lofi")).headers["etag"]
     await service.write("lofi", title="Another title")
-    answer = await service.get("/api/v1/streams/lofi", If_None_Match=tag)
+    position = str(service.database.position())
+    answer = await service.get("/api/v1/streams/lofi", If_None_Match=tag, Telemetra_Position=position)
     assert (answer.status_code, answer.json()["title"]) == (200, "Another title")
 
 

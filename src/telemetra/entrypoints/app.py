@@ -6,9 +6,10 @@ The only module that sees both sides. Everything it needs of the world comes thr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
+from time import monotonic
 from typing import Final
 
 from litestar import Litestar, Router
@@ -17,6 +18,7 @@ from litestar.types import ControllerRouterHandler
 
 from telemetra.domain.ports import Ports
 from telemetra.entrypoints.asgi import App
+from telemetra.entrypoints.cache.layer import CachedReads, ResponseCache
 from telemetra.entrypoints.http.answers import require_readable_position
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.documentation import documentation_routes
@@ -24,13 +26,13 @@ from telemetra.entrypoints.http.head_requests import HeadRequests
 from telemetra.entrypoints.http.health import get_liveness, get_readiness
 from telemetra.entrypoints.http.index import index_route
 from telemetra.entrypoints.http.live_path import ask_for_a_socket
-from telemetra.entrypoints.http.metrics import list_metrics
-from telemetra.entrypoints.http.moments import list_moments
+from telemetra.entrypoints.http.metrics import METRICS_READ, list_metrics
+from telemetra.entrypoints.http.moments import MOMENTS_READ, list_moments
 from telemetra.entrypoints.http.openapi import SocketDocumentation, build_document
 from telemetra.entrypoints.http.ports import PORTS_STATE, provide_ports
 from telemetra.entrypoints.http.refusals import exception_handlers
 from telemetra.entrypoints.http.request_log import RequestLog
-from telemetra.entrypoints.http.streams import get_stream, list_streams
+from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
 from telemetra.entrypoints.live.protocol import LiveMessage, PingMessage
 from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
 from telemetra.entrypoints.paths import RawPaths
@@ -63,7 +65,8 @@ def create_app(
     Its lifespan opens the ports, and closes them at the end. Tests pass fakes; no module keeps anything global.
     """
     settings = settings or Settings()
-    entrance = LiveEntrance(settings)
+    cache = ResponseCache(settings, clock=monotonic)
+    entrance = LiveEntrance(settings, cache)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -71,7 +74,7 @@ def create_app(
             app.state[PORTS_STATE] = ports
             yield
 
-    @cache
+    @functools.cache
     def document() -> bytes:
         return openapi_document(settings).encode()
 
@@ -89,8 +92,9 @@ def create_app(
         logging_config=None,
     )
     # From the outside in: a request is named first, and what may answer in place of the routes goes above HeadRequests.
-    layers = CrossOrigin(HeadRequests(RawPaths(LiveSockets(routes, entrance))), settings.cors_origins)
-    return RequestLog(layers)
+    inner = HeadRequests(RawPaths(LiveSockets(routes, entrance)))
+    cached = CachedReads(inner, cache, (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ), settings)
+    return RequestLog(CrossOrigin(cached, settings.cors_origins))
 
 
 def api_routes(settings: Settings) -> list[ControllerRouterHandler]:

@@ -14,6 +14,7 @@ from telemetra.domain.ports import Ports
 from telemetra.domain.queries import MAX_WINDOWS, ReadMetrics, WindowCursor
 from telemetra.domain.windows import MetricWindow
 from telemetra.entrypoints.http.answers import respond
+from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.cursors import encode_window_cursor, parse_window_cursor
 from telemetra.entrypoints.http.examples import WINDOW
 from telemetra.entrypoints.http.instants import parse_instant
@@ -37,6 +38,13 @@ METRICS_PARAMETERS: Final = (
     _time_parameter("start_time", "Only windows that begin at this time or later.", "2026-05-01T18:30:00Z"),
     _time_parameter("end_time", "Only windows that begin before this time.", "2026-05-01T22:00:00+02:00"),
     cursor_parameter(parse_window_cursor),
+)
+
+METRICS_READ: Final = CachedRead(
+    path="/api/v1/streams/{stream_id}/metrics",
+    parameters=METRICS_PARAMETERS,
+    query=lambda stream_id, **values: ReadMetrics(stream_id=stream_id, **values),
+    ttl_setting="cache_ttl_metrics",
 )
 
 

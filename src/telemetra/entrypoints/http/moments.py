@@ -14,6 +14,7 @@ from telemetra.domain.moments import Moment, MomentType
 from telemetra.domain.ports import Ports
 from telemetra.domain.queries import MAX_MOMENTS, MomentCursor, ReadMoments
 from telemetra.entrypoints.http.answers import respond
+from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.cursors import encode_moment_cursor, parse_moment_cursor
 from telemetra.entrypoints.http.examples import MOMENT
 from telemetra.entrypoints.http.operations import Documented, operation
@@ -38,6 +39,13 @@ MOMENTS_PARAMETERS: Final = (
         schema={"type": OpenAPIType.STRING, "enum": [str(kind) for kind in MomentType]},
     ),
     cursor_parameter(parse_moment_cursor),
+)
+
+MOMENTS_READ: Final = CachedRead(
+    path="/api/v1/streams/{stream_id}/moments",
+    parameters=MOMENTS_PARAMETERS,
+    query=lambda stream_id, **values: ReadMoments(stream_id=stream_id, **values),
+    ttl_setting="cache_ttl_metrics",
 )
 
 

@@ -13,6 +13,7 @@ from telemetra.domain.ports import Ports
 from telemetra.domain.queries import MAX_STREAMS, ListStreams
 from telemetra.domain.streams import Stream
 from telemetra.entrypoints.http.answers import respond
+from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.examples import STREAM
 from telemetra.entrypoints.http.operations import Documented, operation
 from telemetra.entrypoints.http.paging import OFFSET_PARAMETER, limit_parameter, offset_links
@@ -20,6 +21,13 @@ from telemetra.entrypoints.http.parameters import read_parameters
 from telemetra.entrypoints.paths import decode_stream_id
 
 LIST_PARAMETERS: Final = (limit_parameter(most=MAX_STREAMS, default=ListStreams().limit), OFFSET_PARAMETER)
+
+LIST_READ: Final = CachedRead(
+    path="/api/v1/streams", parameters=LIST_PARAMETERS, query=ListStreams, ttl_setting="cache_ttl_streams"
+)
+STREAM_READ: Final = CachedRead(
+    path="/api/v1/streams/{stream_id}", parameters=(), query=str, ttl_setting="cache_ttl_streams"
+)
 
 
 @get(

@@ -1,0 +1,78 @@
+"""
+What this process knows to have changed, and for how long it may believe that it knows.
+
+An answer carries the position that it was read at. It is fresh when that position includes the last change of what was
+read: decided by comparing, so that an answer whose reading raced a change can't be taken for a newer one, whoever kept
+it and wherever. Knows nothing of answers.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from telemetra.domain.changes import LISTING, Step, Tag
+from telemetra.domain.positions import Position
+
+SILENCE_SECONDS: Final = 1.0
+"""After so long without a word nobody here can tell what has changed."""
+
+REMEMBERED_SECONDS: Final = 330.0
+"""Longer than any answer lives: what is older is no longer asked for."""
+
+
+class Freshness:
+    """
+    Takes what the relay hears (see `heard` and `take`), and judges positions by it. All of it belongs to one loop.
+
+    `clock` gives seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._floor: Position | None = None
+        """What an answer has to include whatever it was read from; None until there was a word."""
+        self._changed: OrderedDict[Tag, tuple[float, Position]] = OrderedDict()
+        """When and where each thing changed last, the latest at the end."""
+        self._heard_at = -SILENCE_SECONDS
+
+    def heard(self) -> None:
+        """Note a word from the relay: what it has not told did not happen until now."""
+        self._heard_at = self._clock()
+
+    def take(self, step: Step) -> None:
+        """Note what a step changed; before any listener is written of it."""
+        now = self._clock()
+        if step.everywhere or not step.carried or self._floor is None:
+            self._floor = step.after
+            self._changed.clear()
+            return
+        for tag in step.tags():
+            self._changed[tag] = now, step.after
+            self._changed.move_to_end(tag)
+        self._forget(now - REMEMBERED_SECONDS)
+
+    def is_known(self) -> bool:
+        """Whether the last word is young enough to go by."""
+        return self._clock() - self._heard_at < SILENCE_SECONDS
+
+    def includes_all(self, position: Position, tag: Tag) -> bool:
+        """Whether nothing that `tag` names is known to have changed since an answer was read at `position`."""
+        if self._floor is None:
+            return False
+        changed = self._changed.get(tag)
+        last = changed[1] if changed else self._floor
+        return position.epoch == last.epoch and position.seen.includes(last.seen)
+
+    def _forget(self, before: float) -> None:
+        """Forget old changes; an answer from before them would have to be older than any is kept."""
+        while self._changed:
+            tag, (when, position) = next(iter(self._changed.items()))
+            if when > before:
+                return
+            del self._changed[tag]
+            self._floor = position
+
+
+__all__ = ["LISTING", "REMEMBERED_SECONDS", "SILENCE_SECONDS", "Freshness"]

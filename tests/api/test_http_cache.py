@@ -1,0 +1,248 @@
+"""The response cache, by what clients can tell: what is asked of the database, what is answered, and how old it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from telemetra.adapters.memory import MemoryDatabase, memory_ports
+from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.queries import Answer, ListStreams, ReadMetrics
+from telemetra.domain.streams import Stream
+from telemetra.domain.windows import MetricWindow
+from tests.api.http_service import PATIENCE_SECONDS, Service, running
+
+METRICS = "/api/v1/streams/lofi/metrics"
+EVERYTHING = ["/api/v1/streams", "/api/v1/streams/lofi", METRICS, "/api/v1/streams/lofi/moments"]
+
+
+_numbers = itertools.count()
+
+
+class Metrics:
+    """A reader of windows that counts what it is asked, and may be held up or broken."""
+
+    def __init__(self) -> None:
+        self.database = MemoryDatabase()
+        self.asked = 0
+        self.broken = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.reached = asyncio.Event()
+
+    async def list(self, query: ReadMetrics) -> Answer[Sequence[MetricWindow]]:
+        self.asked += 1
+        if self.broken:
+            raise DatabaseUnavailable
+        answer = await memory_ports(self.database).metrics.list(query)
+        self.reached.set()
+        # Held after the reading: the answer is as old as the wait is long.
+        await self.gate.wait()
+        return answer
+
+
+class Streams:
+    """A reader of streams that counts what it is asked."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._streams = memory_ports(database).streams
+        self.listed = 0
+
+    async def list(self, query: ListStreams) -> Answer[Sequence[Stream]]:
+        self.listed += 1
+        return await self._streams.list(query)
+
+    async def get(self, stream_id: str) -> Answer[Stream]:
+        return await self._streams.get(stream_id)
+
+
+@asynccontextmanager
+async def counting(**settings: Any) -> AsyncIterator[tuple[Service, Metrics, Streams]]:
+    """Run the application over a database whose readers count, with a stream that it knows of."""
+    metrics = Metrics()
+    streams = Streams(metrics.database)
+    ports = {"metrics": metrics, "streams": streams}
+    async with running(database=metrics.database, replaced=ports, **settings) as service:
+        await service.write("lofi", windows=250)
+        await told(service)
+        metrics.asked = streams.listed = 0
+        yield service, metrics, streams
+
+
+async def told(service: Service) -> None:
+    """
+    Wait until the process knows of all that is committed, as a listener would see it.
+
+    A live listener that is told of a change is the contract's own sign: no later read is older.
+    """
+    async with service.listening("lofi") as listener:
+        await service.write("lofi", title=f"Title {next(_numbers)}")
+        await listener.until_told("stream")
+
+
+async def test_a_question_is_asked_of_the_database_once() -> None:
+    async with counting() as (service, metrics, _):
+        answers = [await service.get(METRICS) for _ in range(5)]
+        assert metrics.asked == 1
+        assert len({(answer.content, answer.headers["etag"]) for answer in answers}) == 1
+        assert all(answer.headers["telemetra-position"] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "?limit=100",
+        "?limit=0100",
+        "?start_time=2026-05-01T00:00:00Z",
+    ],
+)
+async def test_the_same_question_in_other_words_is_the_same(spelling: str) -> None:
+    async with counting() as (service, metrics, _):
+        first = "?start_time=2026-05-01T02:00:00%2B02:00&limit=100" if "start" in spelling else ""
+        one = await service.get(METRICS + first)
+        other = await service.get(METRICS + spelling)
+        other_path = await service.get(METRICS.replace("lofi", "%6Cofi") + spelling)
+        assert metrics.asked == 1
+        assert one.content == other.content == other_path.content
+
+
+async def test_other_questions_are_not() -> None:
+    async with counting() as (service, metrics, _):
+        for query in ("", "?limit=10", "?limit=11", "?end_time=2026-05-02"):
+            await service.get(METRICS + query)
+        assert metrics.asked == 4
+
+
+async def test_after_an_update_is_told_no_read_is_older() -> None:
+    async with counting() as (service, _, streams):
+        for round_ in range(5):
+            for url in EVERYTHING:
+                await service.get(url)
+            async with service.listening("lofi") as listener:
+                await service.write("lofi", windows=250, title=f"Round {round_}")
+                await listener.until_told("stream")
+            assert (await service.get("/api/v1/streams/lofi")).json()["title"] == f"Round {round_}"
+            assert (await service.get("/api/v1/streams")).json()[0]["title"] == f"Round {round_}"
+        assert streams.listed == 6
+
+
+async def test_windows_of_another_stream_change_nothing() -> None:
+    async with counting() as (service, metrics, streams):
+        await service.write("other", windows=1)
+        await told(service)
+        for url in EVERYTHING:
+            await service.get(url)
+        asked, listed = metrics.asked, streams.listed
+        async with service.listening("other") as listener:
+            await service.write_window("other", 5)
+            await listener.until_told("metrics")
+        for url in EVERYTHING:
+            await service.get(url)
+        assert (metrics.asked, streams.listed) == (asked, listed)
+
+
+async def test_a_reading_that_a_change_overtakes_is_not_kept_nor_shared() -> None:
+    async with counting() as (service, metrics, _):
+        metrics.gate.clear()
+        early = asyncio.create_task(service.get(METRICS + "?limit=1"))
+        await asyncio.wait_for(metrics.reached.wait(), PATIENCE_SECONDS)
+        async with service.listening("lofi") as listener:
+            await service.write_window("lofi", 999)
+            await listener.until_told("metrics")
+        late = asyncio.create_task(service.get(METRICS + "?limit=1"))
+        await asyncio.sleep(0)
+        metrics.gate.set()
+        assert (await early).json()[0]["chat_count"] == 249
+        assert (await late).json()[0]["chat_count"] == 999
+        assert (await service.get(METRICS + "?limit=1")).json()[0]["chat_count"] == 999
+        assert metrics.asked == 2
+
+
+async def test_five_hundred_misses_at_once_are_one_question() -> None:
+    async with counting() as (service, metrics, _):
+        metrics.gate.clear()
+        asking = [asyncio.create_task(service.get(METRICS)) for _ in range(500)]
+        await asyncio.wait_for(metrics.reached.wait(), PATIENCE_SECONDS)
+        metrics.gate.set()
+        answers = await asyncio.gather(*asking)
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.headers["x-request-id"] for answer in answers}) == 500
+        assert metrics.asked == 1
+
+
+async def test_a_required_position_is_included_at_once() -> None:
+    async with counting() as (service, _, _):
+        await service.get(METRICS + "?limit=1")
+        await service.write_window("lofi", 999)
+        position = str(service.database.position())
+        answer = await service.get(METRICS + "?limit=1", Telemetra_Position=position)
+        assert answer.json()[0]["chat_count"] == 999
+
+
+async def test_an_answer_dies_with_its_time() -> None:
+    async with counting(cache_ttl_metrics=1) as (service, metrics, _):
+        await service.get(METRICS)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while metrics.asked == 1:
+                await service.get(METRICS)
+                await asyncio.sleep(0.02)
+        assert metrics.asked == 2
+
+
+async def test_without_room_nothing_is_kept() -> None:
+    async with counting(cache_memory_bytes=0) as (service, metrics, _):
+        for _ in range(3):
+            assert (await service.get(METRICS)).status_code == 200
+        assert metrics.asked == 3
+
+
+async def test_a_problem_is_each_request_s_own_and_never_kept() -> None:
+    async with counting() as (service, metrics, _):
+        metrics.broken = True
+        answers = [await service.get(METRICS) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [503, 503]
+        assert len({answer.json()["request_id"] for answer in answers}) == 2
+        metrics.broken = False
+        assert (await service.get(METRICS)).status_code == 200
+        unknown = [await service.get(METRICS.replace("lofi", "nobody")) for _ in range(2)]
+        assert [answer.status_code for answer in unknown] == [404, 404]
+
+
+async def test_a_compressed_answer_is_the_same_and_has_a_validator_of_its_own() -> None:
+    async with counting() as (service, metrics, _):
+        plain = await service.raw(METRICS.encode())
+        packed = await service.raw(METRICS.encode(), headers=[(b"accept-encoding", b"br;q=0, GZIP;q=0.5")])
+        assert packed.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(packed.body) == plain.body
+        assert int(packed.headers["content-length"]) == len(packed.body) < len(plain.body) / 4
+        assert packed.headers["etag"] != plain.headers["etag"]
+        assert "Accept-Encoding" in packed.headers["vary"]
+        again = await service.raw(
+            METRICS.encode(),
+            headers=[(b"accept-encoding", b"gzip"), (b"if-none-match", packed.headers["etag"].encode())],
+        )
+        assert (again.status, again.body) == (304, b"")
+        assert "content-encoding" not in again.headers
+        assert metrics.asked == 1
+
+
+@pytest.mark.parametrize("accepted", ["identity", "gzip;q=0", "gzip;q=0.000, *", ""])
+async def test_who_does_not_take_a_coding_gets_none(accepted: str) -> None:
+    async with counting() as (service, _, _):
+        answer = await service.raw(METRICS.encode(), headers=[(b"accept-encoding", accepted.encode())])
+        assert "content-encoding" not in answer.headers
+
+
+async def test_head_is_answered_from_what_get_kept() -> None:
+    async with counting() as (service, metrics, _):
+        got = await service.get(METRICS)
+        head = await service.client.head(METRICS)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == got.headers["content-length"]
+        assert metrics.asked == 1
