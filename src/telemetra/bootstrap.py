@@ -141,6 +141,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             moments=postgres.moments,
             feed=postgres.feed,
             bus=redis.bus,
+            answers=redis.answers,
             database=postgres.probe,
             redis=redis.probe,
         )

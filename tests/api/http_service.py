@@ -12,7 +12,14 @@ from typing import Any
 
 import httpx
 
-from telemetra.adapters.memory import MemoryDatabase, MemoryProbe, MemoryWriter, memory_ports
+from telemetra.adapters.memory import (
+    MemoryAnswers,
+    MemoryDatabase,
+    MemoryLiveBus,
+    MemoryProbe,
+    MemoryWriter,
+    memory_ports,
+)
 from telemetra.domain.moments import Moment, MomentType
 from telemetra.domain.ports import Ports
 from telemetra.domain.streams import Stream
@@ -32,6 +39,7 @@ class Service:
     client: httpx.AsyncClient
     database: MemoryDatabase
     redis: MemoryProbe
+    answers: MemoryAnswers
 
     async def write(
         self, stream_id: str, *, windows: int = 0, moments: int = 0, title: str = "A stream"
@@ -190,14 +198,19 @@ def moment(stream_id: str, minute: int) -> Moment:
 
 @asynccontextmanager
 async def running(
-    *, database: MemoryDatabase | None = None, replaced: dict[str, Any] | None = None, **settings: Any
+    *,
+    database: MemoryDatabase | None = None,
+    answers: MemoryAnswers | None = None,
+    bus: MemoryLiveBus | None = None,
+    replaced: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Service]:
     """Run the application; `replaced` ports stand in for those of the database in memory."""
-    database, redis = database or MemoryDatabase(), MemoryProbe()
+    database, redis, answers = database or MemoryDatabase(), MemoryProbe(), answers or MemoryAnswers()
 
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:
-        yield replace(memory_ports(database, redis=redis), **(replaced or {}))
+        yield replace(memory_ports(database, redis=redis, bus=bus, answers=answers), **(replaced or {}))
 
     app = create_app(open_ports, Settings(**settings))
     async with (
@@ -206,7 +219,7 @@ async def running(
             transport=httpx.ASGITransport(app), base_url="http://test", timeout=PATIENCE_SECONDS
         ) as client,
     ):
-        yield Service(app, client, database, redis)
+        yield Service(app, client, database, redis, answers)
 
 
 @asynccontextmanager

@@ -28,8 +28,8 @@ _numbers = itertools.count()
 class Metrics:
     """A reader of windows that counts what it is asked, and may be held up or broken."""
 
-    def __init__(self) -> None:
-        self.database = MemoryDatabase()
+    def __init__(self, database: MemoryDatabase) -> None:
+        self.database = database
         self.asked = 0
         self.broken = False
         self.gate = asyncio.Event()
@@ -63,13 +63,17 @@ class Streams:
 
 
 @asynccontextmanager
-async def counting(**settings: Any) -> AsyncIterator[tuple[Service, Metrics, Streams]]:
+async def counting(
+    *, beside: Service | None = None, **settings: Any
+) -> AsyncIterator[tuple[Service, Metrics, Streams]]:
     """Run the application over a database whose readers count, with a stream that it knows of."""
-    metrics = Metrics()
+    metrics = Metrics(beside.database if beside else MemoryDatabase())
     streams = Streams(metrics.database)
     ports = {"metrics": metrics, "streams": streams}
-    async with running(database=metrics.database, replaced=ports, **settings) as service:
-        await service.write("lofi", windows=250)
+    answers = beside.answers if beside else None
+    async with running(database=metrics.database, answers=answers, replaced=ports, **settings) as service:
+        if not beside:
+            await service.write("lofi", windows=250)
         await told(service)
         metrics.asked = streams.listed = 0
         yield service, metrics, streams
@@ -197,6 +201,7 @@ async def test_an_answer_dies_with_its_time() -> None:
 
 async def test_without_room_nothing_is_kept() -> None:
     async with counting(cache_memory_bytes=0) as (service, metrics, _):
+        service.answers.available = False
         for _ in range(3):
             assert (await service.get(METRICS)).status_code == 200
         assert metrics.asked == 3
@@ -246,3 +251,53 @@ async def test_head_is_answered_from_what_get_kept() -> None:
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-length"] == got.headers["content-length"]
         assert metrics.asked == 1
+
+
+async def test_what_one_process_has_answered_another_need_not_ask() -> None:
+    async with counting() as (first, _, _), counting(beside=first) as (second, metrics, _):
+        one = await first.get(METRICS)
+        other = await second.get(METRICS)
+        assert metrics.asked == 0
+        assert (one.content, one.headers["etag"]) == (other.content, other.headers["etag"])
+        assert one.headers["telemetra-position"] == other.headers["telemetra-position"]
+        await second.get(METRICS)
+        assert metrics.asked == 0
+
+
+async def test_what_another_process_has_answered_before_a_change_does_not_count() -> None:
+    async with counting() as (first, _, _), counting(beside=first) as (second, metrics, _):
+        await first.get(METRICS + "?limit=1")
+        stored = dict(first.answers._answers)
+        async with second.listening("lofi") as listener:
+            await second.write_window("lofi", 999)
+            await listener.until_told("metrics")
+        first.answers._answers.update(stored)
+        assert (await second.get(METRICS + "?limit=1")).json()[0]["chat_count"] == 999
+        assert metrics.asked == 1
+
+
+@pytest.mark.parametrize("junk", [b"", b"\xc1", b"\x94\xa1x\xa1y\x90\xc4\x00", b"\x00" * 5_000])
+async def test_junk_among_the_shared_answers_is_a_miss(junk: bytes) -> None:
+    async with counting() as (first, _, _), counting(beside=first) as (second, metrics, _):
+        await first.get(METRICS)
+        for key in first.answers._answers:
+            first.answers.put(key, junk, ttl_seconds=60)
+        answer = await second.get(METRICS)
+        assert (answer.status_code, len(answer.json())) == (200, 100)
+        assert metrics.asked == 1
+
+
+async def test_with_the_database_away_what_is_kept_goes_on() -> None:
+    async with counting() as (service, metrics, _):
+        kept = await service.get(METRICS)
+        metrics.broken = True
+        with service.database.unavailable():
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                # Until nothing has been heard for a second the kept answer counts anyway; then the reader is asked, in vain.
+                while metrics.asked == 1:
+                    answer = await service.get(METRICS)
+                    assert (answer.status_code, answer.content) == (200, kept.content)
+                    await asyncio.sleep(0.02)
+            answer = await service.get(METRICS)
+            assert (answer.status_code, answer.content) == (200, kept.content)
+            assert (await service.get(METRICS + "?limit=7")).status_code == 503

@@ -9,7 +9,14 @@ from typing import Final
 
 import asyncpg
 
-from telemetra.adapters.memory import MemoryDatabase, MemoryLiveBus, MemoryProbe, MemoryWriter, memory_ports
+from telemetra.adapters.memory import (
+    MemoryAnswers,
+    MemoryDatabase,
+    MemoryLiveBus,
+    MemoryProbe,
+    MemoryWriter,
+    memory_ports,
+)
 from telemetra.adapters.postgres import PostgresAddress, open_postgres, open_writer
 from telemetra.domain.ports import Ports
 from tests.contract.memory_script import MemoryScript
@@ -73,6 +80,7 @@ async def open_postgres_world(address: PostgresAddress) -> AsyncIterator[World]:
     ):
         script = PostgresScript(pool)
         ports = Ports(
+            answers=MemoryAnswers(),
             streams=postgres.streams,
             metrics=postgres.metrics,
             moments=postgres.moments,

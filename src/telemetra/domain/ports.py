@@ -203,6 +203,31 @@ class LiveBus(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SharedAnswer:
+    """What was stored, and how long it may live from now on."""
+
+    content: bytes
+    ttl_seconds: float
+
+
+@runtime_checkable
+class SharedAnswers(Protocol):
+    """
+    Answers that all processes of a deployment share. Whoever takes one judges by its content whether it still holds.
+
+    It never fails, and never keeps a caller waiting: when it is away or slow, it has nothing.
+    """
+
+    async def get(self, key: bytes) -> SharedAnswer | None:
+        """Return what is stored under a key, within 50 ms; None when nothing is, or nobody can tell."""
+        ...
+
+    def put(self, key: bytes, content: bytes, *, ttl_seconds: float) -> None:
+        """Store it soon, in place of what is there, if it can be; at once. It is gone after `ttl_seconds`."""
+        ...
+
+
 @runtime_checkable
 class HealthProbe(Protocol):
     """Asks one dependency whether it is there."""
@@ -236,5 +261,6 @@ class Ports:
     moments: MomentReader
     feed: ChangeFeed
     bus: LiveBus
+    answers: SharedAnswers
     database: HealthProbe
     redis: HealthProbe

@@ -6,9 +6,9 @@ The only module that sees both sides. Everything it needs of the world comes thr
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from time import monotonic
 from typing import Final
 
@@ -65,16 +65,17 @@ def create_app(
     Its lifespan opens the ports, and closes them at the end. Tests pass fakes; no module keeps anything global.
     """
     settings = settings or Settings()
-    cache = ResponseCache(settings, clock=monotonic)
-    entrance = LiveEntrance(settings, cache)
+    response_cache = ResponseCache(settings, clock=monotonic)
+    entrance = LiveEntrance(settings, response_cache)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_ports() as ports, entrance.open(ports.feed, ports.bus):
             app.state[PORTS_STATE] = ports
+            response_cache.answers = ports.answers
             yield
 
-    @functools.cache
+    @cache
     def document() -> bytes:
         return openapi_document(settings).encode()
 
@@ -93,7 +94,9 @@ def create_app(
     )
     # From the outside in: a request is named first, and what may answer in place of the routes goes above HeadRequests.
     inner = HeadRequests(RawPaths(LiveSockets(routes, entrance)))
-    cached = CachedReads(inner, cache, (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ), settings)
+    cached = CachedReads(
+        inner, response_cache, (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ), settings
+    )
     return RequestLog(CrossOrigin(cached, settings.cors_origins))
 
 

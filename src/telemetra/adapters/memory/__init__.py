@@ -1,5 +1,6 @@
 """Shipped fakes: the ports over a database in memory, for tests and for trying things out."""
 
+from telemetra.adapters.memory.answers import MemoryAnswers
 from telemetra.adapters.memory.bus import MemoryLiveBus
 from telemetra.adapters.memory.database import MemoryDatabase, MemoryTransaction
 from telemetra.adapters.memory.feed import MemoryFeed
@@ -8,6 +9,7 @@ from telemetra.adapters.memory.readers import MemoryMetrics, MemoryMoments, Memo
 from telemetra.adapters.memory.writer import MemoryWriter
 
 __all__ = [
+    "MemoryAnswers",
     "MemoryDatabase",
     "MemoryFeed",
     "MemoryLiveBus",

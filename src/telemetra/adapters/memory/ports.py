@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from telemetra.adapters.memory.answers import MemoryAnswers
 from telemetra.adapters.memory.bus import MemoryLiveBus
 from telemetra.adapters.memory.database import MemoryDatabase
 from telemetra.adapters.memory.feed import MemoryFeed
@@ -29,15 +30,20 @@ class MemoryProbe:
 
 
 def memory_ports(
-    database: MemoryDatabase, *, redis: MemoryProbe | None = None, bus: MemoryLiveBus | None = None
+    database: MemoryDatabase,
+    *,
+    redis: MemoryProbe | None = None,
+    bus: MemoryLiveBus | None = None,
+    answers: MemoryAnswers | None = None,
 ) -> Ports:
-    """Return every port over this database; `redis` and `bus` let a test take them away, or share the bus."""
+    """Return every port over this database; `redis`, `bus` and `answers` let a test take them away, or share them."""
     return Ports(
         streams=MemoryStreams(database),
         metrics=MemoryMetrics(database),
         moments=MemoryMoments(database),
         feed=MemoryFeed(database),
         bus=bus or MemoryLiveBus(),
+        answers=answers or MemoryAnswers(),
         database=database,
         redis=redis or MemoryProbe(),
     )

@@ -10,10 +10,12 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from telemetra.adapters.redis.answers import GET_SECONDS, RedisAnswers
 from telemetra.adapters.redis.bus import PUBLISH_SECONDS, RedisLiveBus
+from telemetra.adapters.redis.connections import connector
 from telemetra.adapters.redis.probe import ANSWER_SECONDS, RedisProbe
 
-__all__ = ["RedisLiveBus", "RedisPorts", "RedisProbe", "open_redis"]
+__all__ = ["RedisAnswers", "RedisLiveBus", "RedisPorts", "RedisProbe", "open_redis"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,13 @@ class RedisPorts:
     """What Redis gives the service."""
 
     bus: RedisLiveBus
+    answers: RedisAnswers
     probe: RedisProbe
 
 
 @asynccontextmanager
 async def open_redis(
-    url: str, *, namespace: str, publish_seconds: float = PUBLISH_SECONDS
+    url: str, *, namespace: str, publish_seconds: float = PUBLISH_SECONDS, get_seconds: float = GET_SECONDS
 ) -> AsyncIterator[RedisPorts]:
     """
     Open the service's side of Redis; nothing is sent until something is asked, so a Redis that is away is no obstacle.
@@ -41,8 +44,10 @@ async def open_redis(
         retry=Retry(NoBackoff(), 0),
     )
     bus = RedisLiveBus(url, namespace=namespace, publish_seconds=publish_seconds)
+    answers = RedisAnswers(connector(url), namespace=namespace, get_seconds=get_seconds)
     try:
-        yield RedisPorts(bus=bus, probe=RedisProbe(client))
+        yield RedisPorts(bus=bus, answers=answers, probe=RedisProbe(client))
     finally:
+        await answers.aclose()
         await bus.aclose()
         await client.aclose()

@@ -34,7 +34,17 @@ class Variant:
 class Entry:
     """An answer (200), the position that it was read at, what it was read from, and how long it may live."""
 
-    __slots__ = ("_headers", "_tag_text", "_variants", "expires_at", "key", "position", "size_bytes", "tag")
+    __slots__ = (
+        "_headers",
+        "_tag_text",
+        "_variants",
+        "expires_at",
+        "headers",
+        "key",
+        "position",
+        "size_bytes",
+        "tag",
+    )
 
     def __init__(
         self, key: Hashable, tag: Tag, position: Position, headers: Headers, body: bytes, *, expires_at: float
@@ -44,6 +54,7 @@ class Entry:
         self.tag = tag
         self.position = position
         self.expires_at = expires_at
+        self.headers = headers
         self._tag_text = named[b"etag"].strip(b'"')
         self._headers = [(name, value) for name, value in headers if name not in {b"etag", b"content-length"}]
         self._variants = {b"": Variant(self._headers, body, b"", named[b"etag"])}

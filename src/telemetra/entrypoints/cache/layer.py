@@ -15,12 +15,14 @@ from typing import Final
 
 from telemetra.domain.changes import Step
 from telemetra.domain.errors import PositionInvalid
+from telemetra.domain.ports import SharedAnswers
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, Message, Receive, Scope, Send
 from telemetra.entrypoints.cache.entries import Entry, accepted_codings
 from telemetra.entrypoints.cache.freshness import Freshness
 from telemetra.entrypoints.cache.local import LocalStore
 from telemetra.entrypoints.cache.questions import Question, Questions
+from telemetra.entrypoints.cache.shared import decode, encode, shared_key
 from telemetra.entrypoints.http.answers import is_known, required_position
 from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.headers import POSITION
@@ -42,6 +44,8 @@ class ResponseCache:
     def __init__(self, settings: Settings, *, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.freshness = Freshness(clock)
+        self.answers: SharedAnswers | None = None
+        """What other processes have answered; None until the ports are open."""
         self.store: LocalStore[Entry] = LocalStore(max_bytes=settings.cache_memory_bytes)
 
     def heard(self) -> None:
@@ -164,8 +168,10 @@ class CachedReads:
         entry = None
         captured = _Captured()
         try:
-            await self._app(_whole(scope), receive, captured.take)
-            entry = self._kept(question, spelling, captured)
+            entry = await self._shared(question, spelling, required)
+            if entry is None:
+                await self._app(_whole(scope), receive, captured.take)
+                entry = self._kept(question, spelling, captured)
         finally:
             del self._flights[question.key]
             flight.set_result(entry)
@@ -182,6 +188,26 @@ class CachedReads:
             return None
         return entry
 
+    async def _shared(self, question: Question, spelling: bytes, required: Position | None) -> Entry | None:
+        """Return what another process has answered, if it still holds as far as this one knows."""
+        answers = self._cache.answers
+        if answers is None or not self._freshness.is_known():
+            return None
+        found = await answers.get(shared_key(question))
+        entry = decode(found, question, now=self._clock()) if found else None
+        if (
+            entry is None
+            or not self._may_keep(entry)
+            or not (required is None or _includes(entry.position, required))
+        ):
+            return None
+        self._store.put(question.key, entry, spelling)
+        return entry
+
+    def _may_keep(self, entry: Entry) -> bool:
+        """Whether nothing that an answer was read from has changed since, as far as this process knows, and it does."""
+        return self._freshness.is_known() and self._freshness.includes_all(entry.position, entry.tag)
+
     def _kept(self, question: Question, spelling: bytes, captured: _Captured) -> Entry | None:
         """Make an entry of an answer, and keep it where nothing has changed since it was read."""
         position = dict(captured.headers).get(_POSITION)
@@ -195,8 +221,10 @@ class CachedReads:
             captured.body,
             expires_at=self._clock() + question.ttl_seconds,
         )
-        if self._freshness.is_known() and self._freshness.includes_all(entry.position, question.tag):
+        if self._may_keep(entry):
             self._store.put(question.key, entry, spelling)
+            if answers := self._cache.answers:
+                answers.put(shared_key(question), encode(entry), ttl_seconds=question.ttl_seconds)
         return entry
 
     async def _send(self, entry: Entry, scope: Scope, send: Send) -> None:

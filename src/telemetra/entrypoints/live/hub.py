@@ -188,7 +188,7 @@ class LiveHub:
             new = step_from(step, self._position)
         if new is None:
             return
-        if new.before != new.after:
+        if new.before != new.after or not new.carried:
             self._watcher.take(new)
         self._hand_out(new)
         for listener in list(self.apart):

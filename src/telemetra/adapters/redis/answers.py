@@ -1,0 +1,90 @@
+"""Answers shared over Redis: a value each, which Redis itself lets expire."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from redis.exceptions import ResponseError
+
+from telemetra.adapters.redis.breaker import Breaker
+from telemetra.adapters.redis.connections import Connect
+from telemetra.adapters.redis.pipeline import Pipeline, PipelineBroken
+from telemetra.domain.ports import SharedAnswer
+
+GET_SECONDS: Final = 0.05
+MAX_CONTENT_BYTES: Final = 1024 * 1024
+_MAX_WAITING: Final = 200
+"""So many commands may be under way before nothing more is stored: each holds its content."""
+
+_log = structlog.get_logger(__name__)
+
+
+class RedisAnswers:
+    """
+    A `SharedAnswers`. Those with the same `namespace` share theirs: it names the database that they are of.
+
+    What does not answer within `get_seconds` is given up, and Redis is left alone for a while; one attempt then decides
+    for all.
+    """
+
+    def __init__(self, connect: Connect, *, namespace: str, get_seconds: float = GET_SECONDS) -> None:
+        self._pipeline = Pipeline(connect)
+        self._prefix = f"telemetra:answers:{namespace}:".encode()
+        self._breaker = Breaker(monotonic)
+        self._get_seconds = get_seconds
+
+    async def get(self, key: bytes) -> SharedAnswer | None:
+        if not self._breaker.lets_try():
+            return None
+        name = self._prefix + key
+        content, left = self._pipeline.send("GET", name), self._pipeline.send("PTTL", name)
+        try:
+            async with asyncio.timeout(self._get_seconds):
+                found = await content, await left
+        except (TimeoutError, PipelineBroken, ResponseError) as error:
+            self._fail(str(error) or "no answer in time")
+            left.cancel()
+            return None
+        except asyncio.CancelledError:
+            # Whoever asked is gone; the attempt has told nothing.
+            self._breaker.failed()
+            left.cancel()
+            raise
+        self._succeed()
+        value, milliseconds = found
+        if value is None or milliseconds <= 0:
+            return None
+        return SharedAnswer(value, milliseconds / 1000)
+
+    def put(self, key: bytes, content: bytes, *, ttl_seconds: float) -> None:
+        if not self._breaker.is_closed or self._pipeline.waiting > _MAX_WAITING:
+            return
+        if len(content) <= MAX_CONTENT_BYTES:
+            storing = self._pipeline.send("SET", self._prefix + key, content, "PX", round(ttl_seconds * 1000))
+            storing.add_done_callback(_look_at)
+
+    async def aclose(self) -> None:
+        """Let the connection go."""
+        await self._pipeline.aclose()
+
+    def _fail(self, reason: str) -> None:
+        if self._breaker.is_closed:
+            _log.warning("shared_cache_away", reason=reason)
+        self._breaker.failed()
+        if self._pipeline.is_open:
+            # What comes late would be waited for by all that follow; one that is still being opened may come to be.
+            self._pipeline.reset()
+
+    def _succeed(self) -> None:
+        if not self._breaker.is_closed:
+            _log.info("shared_cache_back")
+        self._breaker.succeeded()
+
+
+def _look_at(storing: asyncio.Future[Any]) -> None:
+    """Take note of a refusal (Redis is full), which costs nothing but the entry."""
+    if not storing.cancelled():
+        storing.exception()
