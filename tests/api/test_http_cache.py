@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from telemetra.adapters.memory import MemoryDatabase, memory_ports
 from telemetra.domain.errors import DatabaseUnavailable
@@ -301,3 +302,62 @@ async def test_with_the_database_away_what_is_kept_goes_on() -> None:
             answer = await service.get(METRICS)
             assert (answer.status_code, answer.content) == (200, kept.content)
             assert (await service.get(METRICS + "?limit=7")).status_code == 503
+
+
+PLAIN: list[tuple[bytes, bytes]] = []
+WAYS = [
+    PLAIN,
+    [(b"origin", b"https://ok.example")],
+    [(b"origin", b"https://other.example")],
+    [(b"origin", b"https://ok.example"), (b"origin", b"https://other.example")],
+    [(b"accept-encoding", b"gzip, br")],
+    [(b"accept-encoding", b"br"), (b"accept-encoding", b"gzip")],
+    [(b"accept-encoding", b"gzip;q=0")],
+    [(b"if-none-match", b"*")],
+    [(b"if-none-match", b'"nothing"'), (b"if-none-match", b"{tag}")],
+    [(b"if-none-match", b"W/{tag}"), (b"origin", b"https://ok.example")],
+    [(b"x-request-id", b"mine")],
+    [(b"x-request-id", b"not sane")],
+    [(b"x-request-id", b"one"), (b"x-request-id", b"two")],
+    [(b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")],
+    [(b"accept", b"text/html"), (b"user-agent", b"x"), (b"cookie", b"a=b")],
+]
+
+
+@pytest.mark.parametrize("headers", WAYS, ids=str)
+async def test_a_hit_is_answered_as_the_layers_would(headers: list[tuple[bytes, bytes]]) -> None:
+    """The same question is answered by the shortest way, and, with a position that asks for nothing new, through all layers."""
+    async with counting(cors_origins=("https://ok.example",)) as (service, metrics, _):
+        first = await service.get(METRICS)
+        tag = first.headers["etag"].encode()
+        headers = [(name, value.replace(b"{tag}", tag)) for name, value in headers]
+        position = (b"telemetra-position", first.headers["telemetra-position"].encode())
+        await service.raw(METRICS.encode(), headers=[*headers, position])
+        short = await service.raw(METRICS.encode(), headers=headers)
+        through = await service.raw(METRICS.encode(), headers=[*headers, position])
+        assert metrics.asked == 1
+        assert (short.status, short.body) == (through.status, through.body)
+        made = [(name, value) for name, value in short.headers.multi_items() if name != "x-request-id"]
+        assert sorted(made) == sorted(
+            (name, value) for name, value in through.headers.multi_items() if name != "x-request-id"
+        )
+        mine = short.headers["x-request-id"]
+        assert (mine == "mine") == ((b"x-request-id", b"mine") in headers)
+        assert len(mine) in {4, 32}
+
+
+async def test_a_hit_leaves_a_line_like_any_other() -> None:
+    async with counting() as (service, _, _):
+        await service.get(METRICS)
+        with capture_logs() as lines:
+            await service.get(METRICS, X_Request_ID="mine")
+        (line,) = lines
+        assert line.pop("duration_ms") >= 0
+        assert line == {
+            "event": "http_request",
+            "log_level": "info",
+            "method": "GET",
+            "path": METRICS,
+            "status": 200,
+            "request_id": "mine",
+        }

@@ -164,3 +164,42 @@ def test_text_can_be_asked_for_without_a_terminal() -> None:
 
 def test_json_can_be_asked_for() -> None:
     assert _run("configure_logging('INFO', 'json')\nlog.info('started')").stderr.startswith("{")
+
+
+_REQUESTS = """
+import asyncio
+from telemetra.logging import log_request
+async def main():
+    log_request("GET", "/a\\u00e9\\"b", 200, 1.234567, "one")
+    log_request("BREW", "/c", 404, 0.0, "two")
+    log.info("between")
+    log_request("GET", "/d", 200, 0.5, "three", trace_id="t")
+    log_request("GET", "/e", 200, 0.5, "four")
+asyncio.run(main())
+log_request("GET", "/f", 200, 0.5, "five")
+"""
+
+
+def test_requests_lines_are_like_all_others_and_in_order() -> None:
+    lines = _lines("configure_logging()" + _REQUESTS)
+    for line in lines:
+        assert datetime.fromisoformat(line.pop("timestamp")).utcoffset() is not None
+        assert line.pop("level") == "info"
+    assert [line.get("request_id", line["event"]) for line in lines] == [
+        *("one", "two", "between", "three", "four", "five")
+    ]
+    assert lines[0] == {
+        "event": "http_request",
+        "method": "GET",
+        "path": '/aé"b',
+        "status": 200,
+        "duration_ms": 1.23,
+        "request_id": "one",
+    }
+    assert (lines[1]["method"], lines[1]["duration_ms"], lines[3]["trace_id"]) == ("BREW", 0.0, "t")
+
+
+def test_requests_lines_go_by_the_level_and_the_form() -> None:
+    assert _lines("configure_logging('WARNING')" + _REQUESTS) == []
+    text = _run("configure_logging(log_format='console')" + _REQUESTS).stderr
+    assert text.count("http_request") == 5

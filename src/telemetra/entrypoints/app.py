@@ -18,6 +18,7 @@ from litestar.types import ControllerRouterHandler
 
 from telemetra.domain.ports import Ports
 from telemetra.entrypoints.asgi import App
+from telemetra.entrypoints.cache.hits import Hits
 from telemetra.entrypoints.cache.layer import CachedReads, ResponseCache
 from telemetra.entrypoints.http.answers import require_readable_position
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
@@ -97,7 +98,8 @@ def create_app(
     cached = CachedReads(
         inner, response_cache, (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ), settings
     )
-    return RequestLog(CrossOrigin(cached, settings.cors_origins))
+    origins = CrossOrigin(cached, settings.cors_origins)
+    return Hits(RequestLog(origins), cached, origins)
 
 
 def api_routes(settings: Settings) -> list[ControllerRouterHandler]:

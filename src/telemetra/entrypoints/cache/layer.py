@@ -17,7 +17,7 @@ from telemetra.domain.changes import Step
 from telemetra.domain.errors import PositionInvalid
 from telemetra.domain.ports import SharedAnswers
 from telemetra.domain.positions import Position
-from telemetra.entrypoints.asgi import App, Message, Receive, Scope, Send
+from telemetra.entrypoints.asgi import App, Message, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.cache.entries import Entry, accepted_codings
 from telemetra.entrypoints.cache.freshness import Freshness
 from telemetra.entrypoints.cache.local import LocalStore
@@ -92,6 +92,11 @@ class CachedReads:
         self._flights: dict[Hashable, asyncio.Future[Entry | None]] = {}
         self._database_away_until = 0.0
 
+    def kept(self, scope: ReadScope) -> Entry | None:
+        """Return the kept answer to a request for nothing newer, if it has been asked in these words before."""
+        entry = self._store.find(_spelling(scope))
+        return entry if entry is not None and self._serves(entry, None) else None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] != "http" or scope["method"] not in _METHODS:
@@ -103,7 +108,7 @@ class CachedReads:
             # The routes say what is wrong with it.
             await self._app(scope, receive, send)
             return
-        spelling = (scope.get("raw_path") or scope["path"].encode()) + b"?" + scope["query_string"]
+        spelling = _spelling(scope)
         entry = self._store.find(spelling)
         if entry is None or not self._serves(entry, required):
             question = self._questions.recognise(scope)
@@ -243,6 +248,12 @@ class CachedReads:
         await send({"type": "http.response.start", "status": _OK, "headers": variant.full})
         body = variant.body if scope["method"] == "GET" else b""
         await send({"type": "http.response.body", "body": body})
+
+
+def _spelling(scope: ReadScope) -> bytes:
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return path + b"?" + query
 
 
 def _includes(position: Position, required: Position) -> bool:

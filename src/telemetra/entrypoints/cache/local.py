@@ -42,8 +42,7 @@ class LocalStore(Generic[K]):
         self._max_spellings = max_spellings
         self._entries: OrderedDict[Hashable, K] = OrderedDict()
         self._by_tag: dict[Tag, set[Hashable]] = {}
-        self._keys: dict[bytes, Hashable] = {}
-        """The canonical key of each spelling."""
+        self._by_spelling: dict[bytes, tuple[Hashable, K]] = {}
         self._spellings: dict[Hashable, list[bytes]] = {}
 
     def __len__(self) -> int:
@@ -51,8 +50,12 @@ class LocalStore(Generic[K]):
 
     def find(self, spelling: bytes) -> K | None:
         """Return the entry that this very spelling has found before."""
-        key = self._keys.get(spelling)
-        return None if key is None else self.get(key)
+        found = self._by_spelling.get(spelling)
+        if found is None:
+            return None
+        key, entry = found
+        self._entries.move_to_end(key)
+        return entry
 
     def get(self, key: Hashable, spelling: bytes | None = None) -> K | None:
         """Return the entry of a canonical key, and remember the spelling."""
@@ -95,7 +98,7 @@ class LocalStore(Generic[K]):
         if not keys:
             del self._by_tag[entry.tag]
         for spelling in self._spellings.pop(key, ()):
-            self._keys.pop(spelling, None)
+            self._by_spelling.pop(spelling, None)
 
     def drop_tags(self, tags: Iterable[Tag]) -> None:
         """Let go of all that was read from these."""
@@ -107,14 +110,14 @@ class LocalStore(Generic[K]):
         """Let go of everything."""
         self._entries.clear()
         self._by_tag.clear()
-        self._keys.clear()
+        self._by_spelling.clear()
         self._spellings.clear()
         self.size_bytes = 0
 
     def _remember(self, key: Hashable, spelling: bytes) -> None:
-        if spelling in self._keys:
+        if spelling in self._by_spelling:
             return
         known = self._spellings.setdefault(key, [])
         if len(known) < self._max_spellings:
             known.append(spelling)
-            self._keys[spelling] = key
+            self._by_spelling[spelling] = key, self._entries[key]

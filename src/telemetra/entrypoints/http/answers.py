@@ -82,5 +82,9 @@ def entity_tag(body: bytes) -> str:
 
 def is_known(scope: ReadScope, tag: str) -> bool:
     """Whether `If-None-Match` names the tag (RFC 9110, section 13.1.2: compared weakly)."""
-    given = ", ".join(headers_named(scope, b"if-none-match"))
-    return given.strip() == "*" or tag in _ENTITY_TAG.findall(given)
+    return is_among(", ".join(headers_named(scope, b"if-none-match")), tag)
+
+
+def is_among(given: str, tag: str) -> bool:
+    """Whether a list of validators, or `*`, names the tag."""
+    return given == tag or given.strip() == "*" or tag in _ENTITY_TAG.findall(given)

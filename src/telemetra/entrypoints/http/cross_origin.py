@@ -46,6 +46,10 @@ class CrossOrigin:
 
         await self._app(scope, receive, send_with_permission)
 
+    def permission_for(self, origin: str | None) -> list[tuple[bytes, bytes]]:
+        """Return what an answer to this origin says about origins."""
+        return _NO_PERMISSION if origin is None else _permission(self._allowed(origin))
+
     def _allowed(self, origin: str | None) -> str | None:
         """Return what `Access-Control-Allow-Origin` says to this origin, if anything."""
         if origin is None:
@@ -62,6 +66,9 @@ def _permission(allowed: str | None) -> list[tuple[bytes, bytes]]:
         headers.append((b"access-control-allow-origin", allowed.encode("latin-1")))
         headers.append((b"access-control-expose-headers", _EXPOSED.encode()))
     return headers
+
+
+_NO_PERMISSION: Final = _permission(None)
 
 
 async def _permit(send: Send, allowed: str) -> None:

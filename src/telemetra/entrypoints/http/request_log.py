@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from collections.abc import Callable
+from random import Random
 from time import perf_counter
 from typing import Final
 
@@ -19,11 +19,14 @@ from telemetra.entrypoints.asgi import App, Message, ReadScope, Receive, Scope, 
 from telemetra.entrypoints.http.headers import REQUEST_ID, header
 from telemetra.entrypoints.http.problems import PROBLEM_MEDIA_TYPE, encode_problem, internal_problem
 from telemetra.entrypoints.paths import sent_path
+from telemetra.logging import log_request
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACE_PARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _LONGEST_PATH: Final = 1024
 _CLIENT_WENT_AWAY: Final = 499
+
+_random: Final = Random()  # noqa: S311  (names requests, guards nothing)
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ class RequestLog:
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send, name: str) -> None:
         began = self._clock()
-        method, path = scope["method"], sent_path(scope)[:_LONGEST_PATH]
+        method, path = scope["method"], shown_path(scope)
         status = 0
 
         async def send_named(message: Message) -> None:
@@ -83,14 +86,29 @@ class RequestLog:
                 raise
             await _apologise(send_named, name)
         finally:
-            milliseconds = round((self._clock() - began) * 1000, 2)
-            _log.info("http_request", method=method, path=path, status=status, duration_ms=milliseconds)
+            milliseconds = (self._clock() - began) * 1000
+            log_request(method, path, status, milliseconds, name, trace_id=scope["state"].get("trace_id"))
 
 
 def request_id(scope: ReadScope) -> str:
     """Return the request's name: the client's own when it is sane, else a new one."""
     given = header(scope, REQUEST_ID.lower().encode())
-    return given if given and _SANE_ID.fullmatch(given) else secrets.token_hex(16)
+    return (given and sane_request_id(given)) or made_request_id()
+
+
+def sane_request_id(given: str) -> str | None:
+    """Return a client's name for its request, if it is sane."""
+    return given if _SANE_ID.fullmatch(given) else None
+
+
+def made_request_id() -> str:
+    """Return a new name: 128 random bits, which need not be hard to guess."""
+    return f"{_random.getrandbits(128):032x}"
+
+
+def shown_path(scope: ReadScope) -> str:
+    """Return the path as it was sent, as a line of the log shows it."""
+    return sent_path(scope)[:_LONGEST_PATH]
 
 
 def _trace_id(scope: ReadScope) -> str | None:

@@ -1,0 +1,111 @@
+"""
+The shortest way: a kept answer to a GET leaves from the outermost layer, with all that the layers inside would have added.
+
+Whatever is not plain (another method, a required position, a trace) and whatever is not kept goes through the layers;
+what they do to an answer is done here by the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
+from telemetra.entrypoints.cache.entries import accepted_codings
+from telemetra.entrypoints.cache.layer import CachedReads
+from telemetra.entrypoints.http.answers import is_among
+from telemetra.entrypoints.http.cross_origin import CrossOrigin
+from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
+from telemetra.entrypoints.http.request_log import made_request_id, sane_request_id, shown_path
+from telemetra.logging import log_request
+
+_POSITION: Final = POSITION.lower().encode()
+_REQUEST_ID: Final = REQUEST_ID.lower().encode()
+_NOT_PLAIN: Final = frozenset({_POSITION, b"traceparent"})
+_ONCE: Final = frozenset({b"origin", _REQUEST_ID})
+"""Given twice they contradict each other: the layers know what to make of that."""
+_REMEMBERED: Final = 1_000
+_NO_CODING: Final[frozenset[bytes]] = frozenset()
+
+
+class _Asked:
+    """What a request says of the answer that it wants."""
+
+    __slots__ = ("accepted", "codings", "known", "name", "once", "origin")
+
+    def __init__(self) -> None:
+        self.codings: list[bytes] = []
+        self.accepted = _NO_CODING
+        self.known: str | None = None
+        self.once: dict[bytes, str] = {}
+        self.origin: str | None = None
+        self.name = ""
+
+
+class Hits:
+    """The layer: `app` is all the others, `cached` and `origins` are two of them."""
+
+    def __init__(
+        self,
+        app: App,
+        cached: CachedReads,
+        origins: CrossOrigin,
+        *,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._app = app
+        self._cached = cached
+        self._origins = origins
+        self._clock = clock
+        self._codings: dict[bytes, frozenset[bytes]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from what is kept, or pass the request on."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        began = self._clock()
+        entry = self._cached.kept(scope)
+        asked = None if entry is None else self._read(scope)
+        if entry is None or asked is None or not entry.has(entry.coding_for(asked.accepted)):
+            await self._app(scope, receive, send)
+            return
+        variant = entry.variant(entry.coding_for(asked.accepted))
+        own = [*self._origins.permission_for(asked.origin), (_REQUEST_ID, asked.name.encode())]
+        if asked.known is not None and is_among(asked.known, variant.entity_tag.decode()):
+            status, headers, body = 304, variant.unchanged, b""
+        else:
+            status, headers, body = 200, variant.full, variant.body
+        await send({"type": "http.response.start", "status": status, "headers": headers + own})
+        await send({"type": "http.response.body", "body": body})
+        log_request("GET", shown_path(scope), status, (self._clock() - began) * 1000, asked.name)
+
+    def _read(self, scope: ReadScope) -> _Asked | None:
+        """Read the headers, once; None where one of them is not for here."""
+        asked = _Asked()
+        for header, value in scope["headers"]:
+            if header == b"accept-encoding":
+                asked.codings.append(value)
+            elif header == b"if-none-match":
+                known = value.decode("latin-1")
+                asked.known = known if asked.known is None else f"{asked.known}, {known}"
+            elif header in _ONCE:
+                if header in asked.once:
+                    return None
+                asked.once[header] = value.decode("latin-1")
+            elif header in _NOT_PLAIN:
+                return None
+        asked.accepted = self._accepted(b",".join(asked.codings)) if asked.codings else _NO_CODING
+        asked.origin = asked.once.get(b"origin")
+        asked.name = sane_request_id(asked.once.get(_REQUEST_ID, "")) or made_request_id()
+        return asked
+
+    def _accepted(self, value: bytes) -> frozenset[bytes]:
+        """Read the header, which few clients write in many ways."""
+        found = self._codings.get(value)
+        if found is None:
+            if len(self._codings) >= _REMEMBERED:
+                self._codings.clear()
+            found = self._codings[value] = accepted_codings([value])
+        return found
