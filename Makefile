@@ -13,7 +13,7 @@ POSTGRES_BIN ?=
 REDIS_BIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format coverage bench-detector bench-live openapi lock wheel check-wheel clean
+.PHONY: help install install-dev run test check format coverage bench bench-detector bench-http bench-live openapi lock wheel check-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ coverage: .venv/.installed-dev ## Run the suite and show what it covers: here, a
 
 bench-detector: .venv/.installed ## Judge the detector on real minutes
 	$(BIN)/python bench/detector.py
+
+bench: bench-live bench-http ## All benchmarks of speed
+
+bench-http: .venv/.installed-dev ## Measure the reads beside what others make of this machine; PARTS= and QUICK=1 choose
+	$(BIN)/python -m bench.http $(PARTS) $(if $(QUICK),--quick)
 
 bench-live: .venv/.installed-dev ## Measure live delivery beside what others make of this machine; PARTS= and QUICK=1 choose
 	$(BIN)/python -m bench.live $(PARTS) $(if $(QUICK),--quick)

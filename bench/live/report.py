@@ -63,10 +63,10 @@ def print_machine(machine: Mapping[str, Any]) -> None:
         print(f"{name}: {value}")
 
 
-def new_results() -> Path:
+def new_results(name: str) -> Path:
     """Return the path of a file that there is not yet."""
     RESULTS.mkdir(exist_ok=True)
-    return RESULTS / f"live-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    return RESULTS / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
 
 
 def save(path: Path, rows: Sequence[Row], machine: Mapping[str, Any]) -> None:
