@@ -203,14 +203,6 @@ class LiveBus(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SharedAnswer:
-    """What was stored, and how long it may live from now on."""
-
-    content: bytes
-    ttl_seconds: float
-
-
 @runtime_checkable
 class SharedAnswers(Protocol):
     """
@@ -219,7 +211,7 @@ class SharedAnswers(Protocol):
     It never fails, and never keeps a caller waiting: when it is away or slow, it has nothing.
     """
 
-    async def get(self, key: bytes) -> SharedAnswer | None:
+    async def get(self, key: bytes) -> bytes | None:
         """Return what is stored under a key, within 50 ms; None when nothing is, or nobody can tell."""
         ...
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from telemetra.domain.ports import SharedAnswer
-
 
 class MemoryAnswers:
     """
@@ -20,10 +18,9 @@ class MemoryAnswers:
         self._clock = clock
         self._answers: dict[bytes, tuple[bytes, float]] = {}
 
-    async def get(self, key: bytes) -> SharedAnswer | None:
+    async def get(self, key: bytes) -> bytes | None:
         content, expires_at = self._answers.get(key, (b"", 0.0))
-        left_seconds = expires_at - self._clock()
-        return SharedAnswer(content, left_seconds) if self.available and left_seconds > 0 else None
+        return content if self.available and self._clock() < expires_at else None
 
     def put(self, key: bytes, content: bytes, *, ttl_seconds: float) -> None:
         if self.available:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Final
 
 import msgspec
@@ -11,9 +12,18 @@ from telemetra.domain.changes import Change, ChangeKind, Removal, RemovedWindow
 from telemetra.domain.moments import Moment, MomentType
 from telemetra.domain.positions import ChangeKey, Position, Snapshot
 from telemetra.domain.streams import Stream
-from telemetra.domain.windows import MetricWindow
+from telemetra.domain.windows import MetricWindow, WindowSummary
 
 _MOMENT_TYPES: Final[dict[str, MomentType]] = {str(kind): kind for kind in MomentType}
+
+
+_new_window: Final = MetricWindow.__new__
+_set_stream_id: Final = WindowSummary.__dict__["stream_id"].__set__
+_WINDOW_SLOTS: Final = [
+    (field.name, getattr(MetricWindow, field.name).__set__)
+    for field in dataclasses.fields(MetricWindow)
+    if field.name != "stream_id"
+]
 
 
 def to_position(row: Record, epoch: bytes, *, floor: int = 0) -> Position:
@@ -34,21 +44,16 @@ def to_stream(row: Record) -> Stream:
 
 
 def to_window(row: Record, stream_id: str) -> MetricWindow:
-    """Read a row of `chat_summary_minute`."""
-    return MetricWindow(
-        id=row["id"],
-        stream_id=stream_id,
-        window_start=row["window_start"],
-        window_end=row["window_end"],
-        chat_count=row["chat_count"],
-        unique_chatters=row["unique_chatters"],
-        top_emotes=row["top_emotes"],
-        avg_sentiment=row["avg_sentiment"],
-        chat_rate=row["chat_rate"],
-        avg_viewers=row["avg_viewers"],
-        z_score=row["z_score"],
-        is_anomaly=row["is_anomaly"],
-    )
+    """
+    Read a row of `chat_summary_minute`.
+
+    A page has up to a thousand: the fields are put where the frozen class keeps them, in half the time of its `__init__`.
+    """
+    window = _new_window(MetricWindow)
+    _set_stream_id(window, stream_id)
+    for name, put in _WINDOW_SLOTS:
+        put(window, row[name])
+    return window
 
 
 def to_moment(row: Record, stream_id: str) -> Moment:

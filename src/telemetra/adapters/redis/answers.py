@@ -12,7 +12,6 @@ from redis.exceptions import ResponseError
 from telemetra.adapters.redis.breaker import Breaker
 from telemetra.adapters.redis.connections import Connect
 from telemetra.adapters.redis.pipeline import Pipeline, PipelineBroken
-from telemetra.domain.ports import SharedAnswer
 
 GET_SECONDS: Final = 0.05
 MAX_CONTENT_BYTES: Final = 1024 * 1024
@@ -36,28 +35,21 @@ class RedisAnswers:
         self._breaker = Breaker(monotonic)
         self._get_seconds = get_seconds
 
-    async def get(self, key: bytes) -> SharedAnswer | None:
+    async def get(self, key: bytes) -> bytes | None:
         if not self._breaker.lets_try():
             return None
-        name = self._prefix + key
-        content, left = self._pipeline.send("GET", name), self._pipeline.send("PTTL", name)
         try:
             async with asyncio.timeout(self._get_seconds):
-                found = await content, await left
+                found: bytes | None = await self._pipeline.send("GET", self._prefix + key)
         except (TimeoutError, PipelineBroken, ResponseError) as error:
             self._fail(str(error) or "no answer in time")
-            left.cancel()
             return None
         except asyncio.CancelledError:
             # Whoever asked is gone; the attempt has told nothing.
             self._breaker.failed()
-            left.cancel()
             raise
         self._succeed()
-        value, milliseconds = found
-        if value is None or milliseconds <= 0:
-            return None
-        return SharedAnswer(value, milliseconds / 1000)
+        return found
 
     def put(self, key: bytes, content: bytes, *, ttl_seconds: float) -> None:
         if not self._breaker.is_closed or self._pipeline.waiting > _MAX_WAITING:

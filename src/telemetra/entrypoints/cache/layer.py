@@ -202,6 +202,7 @@ class CachedReads:
         entry = decode(found, question, now=self._clock()) if found else None
         if (
             entry is None
+            or self._clock() >= entry.expires_at
             or not self._may_keep(entry)
             or not (required is None or _includes(entry.position, required))
         ):
@@ -229,7 +230,9 @@ class CachedReads:
         if self._may_keep(entry):
             self._store.put(question.key, entry, spelling)
             if answers := self._cache.answers:
-                answers.put(shared_key(question), encode(entry), ttl_seconds=question.ttl_seconds)
+                ttl_seconds = question.ttl_seconds
+                content = encode(entry, ttl_seconds=ttl_seconds)
+                answers.put(shared_key(question), content, ttl_seconds=ttl_seconds)
         return entry
 
     async def _send(self, entry: Entry, scope: Scope, send: Send) -> None:

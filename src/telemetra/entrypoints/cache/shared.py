@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from time import time
 from typing import Final
 
 import msgspec
@@ -10,7 +11,6 @@ import structlog
 from msgspec import Struct
 
 from telemetra.domain.errors import PositionInvalid
-from telemetra.domain.ports import SharedAnswer
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.cache.entries import Entry
 from telemetra.entrypoints.cache.questions import Question
@@ -24,6 +24,8 @@ class _Written(Struct, frozen=True, array_like=True):
     position: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    expires_at: float
+    """Seconds since 1970."""
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -39,15 +41,22 @@ def shared_key(question: Question) -> bytes:
     )
 
 
-def encode(entry: Entry) -> bytes:
+def encode(entry: Entry, *, ttl_seconds: float) -> bytes:
     """Return what `decode` reads."""
-    return _encoder.encode(_Written(VERSION, str(entry.position), entry.headers, entry.plain.body))
+    expires_at = time() + ttl_seconds
+    return _encoder.encode(
+        _Written(VERSION, str(entry.position), entry.headers, entry.plain.body, expires_at)
+    )
 
 
-def decode(answer: SharedAnswer, question: Question, *, now: float) -> Entry | None:
-    """Return the entry; None for what is none."""
+def decode(content: bytes, question: Question, *, now: float) -> Entry | None:
+    """
+    Return the entry; None for what is none.
+
+    It lives as long as it was given, by the wall clock, and whatever clocks do, no longer than a new one.
+    """
     try:
-        written = _decoder.decode(answer.content)
+        written = _decoder.decode(content)
         position = Position.parse(written.position)
         if written.version != VERSION or not any(name == b"etag" for name, _ in written.headers):
             return None
@@ -60,5 +69,5 @@ def decode(answer: SharedAnswer, question: Question, *, now: float) -> Entry | N
         position,
         written.headers,
         written.body,
-        expires_at=now + min(answer.ttl_seconds, question.ttl_seconds),
+        expires_at=now + min(written.expires_at - time(), question.ttl_seconds),
     )
