@@ -8,6 +8,7 @@ commands.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import logging.config
 import os
@@ -93,6 +94,8 @@ class _RequestLines:
         self._second = -1
         self._time = ""
         self._paths: dict[str, str] = {}
+        self._called_by: asyncio.AbstractEventLoop | None = None
+        """The loop that will write what waits."""
 
     def add(self, method: str, path: str, status: int, milliseconds: float, request_id: str) -> None:
         now = time.time()
@@ -110,23 +113,49 @@ class _RequestLines:
             f'"method":{_encoder.encode(method).decode() if method != "GET" else _GET},"path":{shown},'
             f'"status":{status},"duration_ms":{milliseconds:.2f},"request_id":"{request_id}"}}'
         )
-        if len(self._waiting) == 1:
-            try:
-                asyncio.get_running_loop().call_soon(self.write)
-            except RuntimeError:
-                self.write()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.write()
+            return
+        if self._called_by is not loop:
+            self._called_by = loop
+            loop.call_soon(self.write)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._waiting)
 
     def write(self) -> None:
-        """Write what waits."""
-        if self._waiting:
-            lines, self._waiting = "\n".join(self._waiting), []
-            _StandardError().msg(lines)
+        """Write what waits, in pieces that a pipe takes whole: lines of several processes must not mix."""
+        waiting, self._waiting, self._called_by = self._waiting, [], None
+        piece: list[str] = []
+        size = 0
+        for line in waiting:
+            if piece and size + len(line) > _PIECE_CHARACTERS:
+                _write("\n".join(piece))
+                piece, size = [], 0
+            piece.append(line)
+            size += len(line) + 1
+        if piece:
+            _write("\n".join(piece))
 
 
 _GET: Final = '"GET"'
+_PIECE_CHARACTERS: Final = 4_000
+"""They are ASCII but for a path's letters, which are percent-encoded, too."""
 _PATHS_REMEMBERED: Final = 10_000
 _requests: Final = _RequestLines()
 _log: Final = structlog.get_logger(__name__)
+
+
+def _write(lines: str) -> None:
+    # Looked up each time: tests and supervisors replace it.
+    stream = sys.stderr
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(lines + "\n")
+        stream.flush()
 
 
 class _StandardError:
@@ -140,14 +169,9 @@ class _StandardError:
         pass
 
     def msg(self, line: str) -> None:
-        _requests.write()
-        # Looked up each time: tests and supervisors replace it.
-        stream = sys.stderr
-        try:
-            stream.write(line + "\n")
-            stream.flush()
-        except (OSError, ValueError):
-            pass
+        if _requests.is_waiting:
+            _requests.write()
+        _write(line)
 
     debug = info = warning = error = critical = exception = msg
 

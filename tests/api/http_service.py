@@ -76,7 +76,7 @@ class Service:
         }
         socket = asyncio.create_task(self.app(scope, listener.receive, listener.send))
         try:
-            await listener.until_told("snapshot")
+            listener.snapshot = await listener.until_told("snapshot")
             yield listener
         finally:
             await listener.leave()
@@ -135,6 +135,7 @@ class LiveListener:
         self._to_app: asyncio.Queue[Any] = asyncio.Queue()
         self._to_app.put_nowait({"type": "websocket.connect"})
         self._told: asyncio.Queue[Any] = asyncio.Queue()
+        self.snapshot: dict[str, Any] = {}
 
     async def receive(self) -> Any:
         return await self._to_app.get()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import gzip
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from telemetra.adapters.memory import MemoryDatabase, memory_ports
+from telemetra.adapters.memory import MemoryDatabase, MemoryFeed, memory_ports
+from telemetra.domain.changes import Step
 from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.ports import WantedStreams, every_stream
+from telemetra.domain.positions import Position
 from telemetra.domain.queries import Answer, ListStreams, ReadMetrics
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
@@ -32,20 +35,21 @@ class Metrics:
     def __init__(self, database: MemoryDatabase) -> None:
         self.database = database
         self.asked = 0
-        self.broken = False
+        self.fault: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self.reached = asyncio.Event()
 
     async def list(self, query: ReadMetrics) -> Answer[Sequence[MetricWindow]]:
         self.asked += 1
-        if self.broken:
-            raise DatabaseUnavailable
-        answer = await memory_ports(self.database).metrics.list(query)
-        self.reached.set()
-        # Held after the reading: the answer is as old as the wait is long.
-        await self.gate.wait()
-        return answer
+        try:
+            if self.fault:
+                raise self.fault
+            return await memory_ports(self.database).metrics.list(query)
+        finally:
+            self.reached.set()
+            # Held after the reading: the answer is as old as the wait is long.
+            await self.gate.wait()
 
 
 class Streams:
@@ -181,6 +185,95 @@ async def test_five_hundred_misses_at_once_are_one_question() -> None:
         assert metrics.asked == 1
 
 
+@pytest.mark.parametrize("status", [404, 503])
+async def test_five_hundred_that_meet_the_same_problem_are_one_question(status: int) -> None:
+    async with counting() as (service, metrics, _):
+        url = METRICS if status == 503 else METRICS.replace("lofi", "nobody")
+        metrics.fault = DatabaseUnavailable() if status == 503 else None
+        metrics.gate.clear()
+        asking = [asyncio.create_task(service.get(url)) for _ in range(500)]
+        await asyncio.wait_for(metrics.reached.wait(), PATIENCE_SECONDS)
+        metrics.gate.set()
+        answers = await asyncio.gather(*asking)
+        assert {answer.status_code for answer in answers} == {status}
+        names = {(answer.json()["request_id"], answer.headers["x-request-id"]) for answer in answers}
+        assert len(names) == 500
+        assert all(one == other for one, other in names)
+        assert all(int(answer.headers["content-length"]) == len(answer.content) for answer in answers)
+        assert metrics.asked == 1
+
+
+async def test_those_who_came_before_a_change_share_the_reading_that_it_overtakes() -> None:
+    async with counting() as (service, metrics, _):
+        metrics.gate.clear()
+        early = [asyncio.create_task(service.get(METRICS + "?limit=1")) for _ in range(50)]
+        await asyncio.wait_for(metrics.reached.wait(), PATIENCE_SECONDS)
+        async with service.listening("lofi") as listener:
+            await service.write_window("lofi", 999)
+            await listener.until_told("metrics")
+        late = [asyncio.create_task(service.get(METRICS + "?limit=1")) for _ in range(50)]
+        await asyncio.sleep(0)
+        metrics.gate.set()
+        assert {(await answer).json()[0]["chat_count"] for answer in early} <= {249, 999}
+        assert {(await answer).json()[0]["chat_count"] for answer in late} == {999}
+        assert metrics.asked == 2
+
+
+async def test_who_is_told_by_a_reading_of_his_own_reads_nothing_older() -> None:
+    """A listener that comes is told what the database has, which may be more than the process has heard of."""
+    database = MemoryDatabase()
+    held, metrics = HeldSteps(database), Metrics(database)
+    async with running(database=database, replaced={"metrics": metrics, "feed": held}) as service:
+        await service.write("lofi", windows=250)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            asked = -1
+            while metrics.asked != asked:
+                asked = metrics.asked
+                assert (await service.get(METRICS + "?limit=1")).json()[0]["chat_count"] == 249
+        held.hold()
+        await service.write_window("lofi", 999)
+        async with service.listening("lofi") as listener:
+            assert listener.snapshot["metrics"][0]["chat_count"] == 999
+            assert (await service.get(METRICS + "?limit=1")).json()[0]["chat_count"] == 999
+            held.release()
+
+
+class HeldSteps(MemoryFeed):
+    """A feed whose steps can be held back: beats go on, and know nothing of what is held."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self._gate = asyncio.Event()
+        self._gate.set()
+
+    def hold(self) -> None:
+        self._gate.clear()
+
+    def release(self) -> None:
+        self._gate.set()
+
+    async def lead(
+        self, start: Callable[[], Position | None], wanted: WantedStreams = every_stream
+    ) -> AsyncIterator[Step]:
+        before: Position | None = None
+        async for step in super().lead(start, wanted):
+            if not self._gate.is_set() and before:
+                yield Step(before=before, after=before, changes={})
+                await self._gate.wait()
+            before = step.after
+            yield step
+
+
+async def test_endless_spellings_take_no_room_that_is_not_counted() -> None:
+    async with counting(cache_memory_bytes=200_000) as (service, metrics, _):
+        for number in range(200):
+            query = b"limit=1" + b"&" * (900 + number)
+            assert (await service.raw(METRICS.encode(), query=query)).status == 200
+        long = await service.raw(METRICS.encode(), query=b"limit=1" + b"&" * 100_000)
+        assert long.status == 200
+        assert metrics.asked == 2
+
+
 async def test_a_required_position_is_included_at_once() -> None:
     async with counting() as (service, _, _):
         await service.get(METRICS + "?limit=1")
@@ -210,11 +303,11 @@ async def test_without_room_nothing_is_kept() -> None:
 
 async def test_a_problem_is_each_request_s_own_and_never_kept() -> None:
     async with counting() as (service, metrics, _):
-        metrics.broken = True
+        metrics.fault = DatabaseUnavailable()
         answers = [await service.get(METRICS) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [503, 503]
         assert len({answer.json()["request_id"] for answer in answers}) == 2
-        metrics.broken = False
+        metrics.fault = None
         assert (await service.get(METRICS)).status_code == 200
         unknown = [await service.get(METRICS.replace("lofi", "nobody")) for _ in range(2)]
         assert [answer.status_code for answer in unknown] == [404, 404]
@@ -291,7 +384,7 @@ async def test_junk_among_the_shared_answers_is_a_miss(junk: bytes) -> None:
 async def test_with_the_database_away_what_is_kept_goes_on() -> None:
     async with counting() as (service, metrics, _):
         kept = await service.get(METRICS)
-        metrics.broken = True
+        metrics.fault = DatabaseUnavailable()
         with service.database.unavailable():
             async with asyncio.timeout(PATIENCE_SECONDS):
                 # Until nothing has been heard for a second the kept answer counts anyway; then the reader is asked, in vain.

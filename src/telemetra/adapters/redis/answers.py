@@ -46,7 +46,7 @@ class RedisAnswers:
             return None
         except asyncio.CancelledError:
             # Whoever asked is gone; the attempt has told nothing.
-            self._breaker.failed()
+            self._breaker.gave_up()
             raise
         self._succeed()
         return found

@@ -40,6 +40,10 @@ class Breaker:
         self._rest_seconds = 0.0
         self._is_probing = False
 
+    def gave_up(self) -> None:
+        """Note that an attempt has told nothing: if it was the one that decides, another may decide."""
+        self._is_probing = False
+
     def failed(self) -> None:
         """Open it: longer each time that the attempt of the half-open one fails."""
         if self.is_closed or self._is_probing:

@@ -11,12 +11,15 @@ import asyncio
 from collections import deque
 from typing import Any, Final, TypeAlias
 
+import structlog
 from redis.asyncio.connection import Connection
 from redis.exceptions import ResponseError
 
 from telemetra.adapters.redis.connections import REDIS_LOST, Connect
 
 Command: TypeAlias = tuple[bytes | str | int, ...]
+
+_log = structlog.get_logger(__name__)
 
 MAX_WAITING: Final = 10_000
 """So many commands may wait for their answers; more are refused."""
@@ -56,7 +59,7 @@ class Pipeline:
         self._unsent.append(command)
         self._waiting.append(answer)
         self._work.set()
-        if self._running is None:
+        if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run(), name="redis-pipeline")
         return answer
 
@@ -94,7 +97,9 @@ class Pipeline:
             finally:
                 reading.cancel()
                 await asyncio.wait({reading})
-        except REDIS_LOST as error:
+        except Exception as error:  # noqa: BLE001  (whatever broke it, nobody may wait for it, and the next one opens anew)
+            if not isinstance(error, REDIS_LOST):
+                _log.exception("redis_pipeline_failed")
             if self._running is me:
                 self._running = None
                 self._fail(str(error) or type(error).__name__)

@@ -11,6 +11,8 @@ from telemetra.domain.positions import Position
 
 Headers = list[tuple[bytes, bytes]]
 
+CODINGS: Final = frozenset({b"gzip"})
+"""What answers are kept in, beside as they are."""
 _SMALLEST_BYTES: Final = 512
 """A smaller body gains nothing by compression."""
 _GZIP_LEVEL: Final = 6
@@ -38,6 +40,7 @@ class Entry:
         "_headers",
         "_tag_text",
         "_variants",
+        "better_than_nothing_until",
         "expires_at",
         "headers",
         "key",
@@ -54,6 +57,8 @@ class Entry:
         self.tag = tag
         self.position = position
         self.expires_at = expires_at
+        self.better_than_nothing_until = 0.0
+        """While the database is away: given though nobody can tell whether it still holds."""
         self.headers = headers
         self._tag_text = named[b"etag"].strip(b'"')
         self._headers = [(name, value) for name, value in headers if name not in {b"etag", b"content-length"}]
@@ -85,7 +90,7 @@ class Entry:
 
 
 def accepted_codings(values: Iterable[bytes]) -> frozenset[bytes]:
-    """Read `Accept-Encoding` (RFC 9110, section 12.5.3): the codings that are not ruled out by a weight of 0."""
+    """Read `Accept-Encoding` (RFC 9110, section 12.5.3): those of our codings that it does not rule out."""
     accepted: set[bytes] = set()
     refused: set[bytes] = set()
     for part in b",".join(values).lower().split(b","):
@@ -95,4 +100,4 @@ def accepted_codings(values: Iterable[bytes]) -> frozenset[bytes]:
         (refused if is_refused else accepted).add(b"gzip" if name == b"x-gzip" else name)
     if b"*" in accepted:
         accepted.add(b"gzip")
-    return frozenset(accepted - refused)
+    return CODINGS & (accepted - refused)

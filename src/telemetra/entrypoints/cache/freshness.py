@@ -9,17 +9,26 @@ it and wherever. Knows nothing of answers.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
 
-from telemetra.domain.changes import LISTING, Step, Tag
+from telemetra.domain.changes import Step, Tag
 from telemetra.domain.positions import Position
 
 SILENCE_SECONDS: Final = 1.0
 """After so long without a word nobody here can tell what has changed."""
 
 REMEMBERED_SECONDS: Final = 330.0
-"""Longer than any answer lives: what is older is no longer asked for."""
+MAX_REMEMBERED: Final = 100_000
+"""What has changed longer ago, or before so many others, is forgotten."""
+
+Mark: TypeAlias = tuple[Position, ...]
+"""What an answer has to include."""
+
+
+def includes(position: Position, mark: Mark) -> bool:
+    """Whether an answer that was read at `position` has all of it."""
+    return all(position.epoch == one.epoch and position.seen.includes(one.reached) for one in mark)
 
 
 class Freshness:
@@ -35,6 +44,8 @@ class Freshness:
         """What an answer has to include whatever it was read from; None until there was a word."""
         self._changed: OrderedDict[Tag, tuple[float, Position]] = OrderedDict()
         """When and where each thing changed last, the latest at the end."""
+        self._ahead: dict[Tag, list[Position]] = {}
+        """What listeners were told that no step has reached yet."""
         self._heard_at = -SILENCE_SECONDS
 
     def heard(self) -> None:
@@ -44,6 +55,7 @@ class Freshness:
     def take(self, step: Step) -> None:
         """Note what a step changed; before any listener is written of it."""
         now = self._clock()
+        self._forget_reached(step.after)
         if step.everywhere or not step.carried or self._floor is None:
             self._floor = step.after
             self._changed.clear()
@@ -53,26 +65,42 @@ class Freshness:
             self._changed.move_to_end(tag)
         self._forget(now - REMEMBERED_SECONDS)
 
+    def told(self, tags: Iterable[Tag], position: Position) -> None:
+        """Note that somebody knows already what a step has yet to bring."""
+        for tag in tags:
+            self._ahead.setdefault(tag, []).append(position)
+
     def is_known(self) -> bool:
         """Whether the last word is young enough to go by."""
         return self._clock() - self._heard_at < SILENCE_SECONDS
 
-    def includes_all(self, position: Position, tag: Tag) -> bool:
-        """Whether nothing that `tag` names is known to have changed since an answer was read at `position`."""
-        if self._floor is None:
-            return False
+    def mark(self, tag: Tag) -> Mark:
+        """Return what an answer read from `tag` has to include now, as far as is known."""
         changed = self._changed.get(tag)
         last = changed[1] if changed else self._floor
-        return position.epoch == last.epoch and position.seen.includes(last.seen)
+        return (*(() if last is None else (last,)), *self._ahead.get(tag, ()))
+
+    def includes_all(self, position: Position, tag: Tag) -> bool:
+        """Whether nothing that `tag` names is known to have changed since an answer was read at `position`."""
+        return self._floor is not None and includes(position, self.mark(tag))
+
+    def _forget_reached(self, reached: Position) -> None:
+        for tag, positions in list(self._ahead.items()):
+            left = [
+                ahead
+                for ahead in positions
+                if ahead.epoch == reached.epoch and not reached.seen.includes(ahead.reached)
+            ]
+            if left:
+                self._ahead[tag] = left
+            else:
+                del self._ahead[tag]
 
     def _forget(self, before: float) -> None:
-        """Forget old changes; an answer from before them would have to be older than any is kept."""
+        """Forget old changes, or too many: an answer from before one that is forgotten no longer counts."""
         while self._changed:
             tag, (when, position) = next(iter(self._changed.items()))
-            if when > before:
+            if when > before and len(self._changed) <= MAX_REMEMBERED:
                 return
             del self._changed[tag]
             self._floor = position
-
-
-__all__ = ["LISTING", "REMEMBERED_SECONDS", "SILENCE_SECONDS", "Freshness"]

@@ -26,6 +26,7 @@ _NOT_PLAIN: Final = frozenset({_POSITION, b"traceparent"})
 _ONCE: Final = frozenset({b"origin", _REQUEST_ID})
 """Given twice they contradict each other: the layers know what to make of that."""
 _REMEMBERED: Final = 1_000
+_LONGEST_REMEMBERED: Final = 256
 _NO_CODING: Final[frozenset[bytes]] = frozenset()
 
 
@@ -103,6 +104,8 @@ class Hits:
 
     def _accepted(self, value: bytes) -> frozenset[bytes]:
         """Read the header, which few clients write in many ways."""
+        if len(value) > _LONGEST_REMEMBERED:
+            return accepted_codings([value])
         found = self._codings.get(value)
         if found is None:
             if len(self._codings) >= _REMEMBERED:

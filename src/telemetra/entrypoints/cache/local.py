@@ -8,6 +8,9 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from telemetra.domain.changes import Tag
 
+_SPELLING_BYTES: Final = 200
+_LONGEST_SPELLING: Final = 1024
+"""A longer one is read anew each time."""
 _ENTRY_BYTES: Final = 600
 """What an entry costs beside its content: keys, links and objects."""
 
@@ -42,6 +45,7 @@ class LocalStore(Generic[K]):
         self._max_spellings = max_spellings
         self._entries: OrderedDict[Hashable, K] = OrderedDict()
         self._by_tag: dict[Tag, set[Hashable]] = {}
+        self._sizes: dict[Hashable, int] = {}
         self._by_spelling: dict[bytes, tuple[Hashable, K]] = {}
         self._spellings: dict[Hashable, list[bytes]] = {}
 
@@ -73,15 +77,19 @@ class LocalStore(Generic[K]):
             return
         self._entries[key] = entry
         self._by_tag.setdefault(entry.tag, set()).add(key)
-        self.size_bytes += entry.size_bytes + _ENTRY_BYTES
+        self._grow(key, entry.size_bytes + _ENTRY_BYTES)
         self._remember(key, spelling)
         self._shrink()
 
     def count(self, key: Hashable, entry: K, more_bytes: int) -> None:
         """Count what an entry has taken on, if it is still kept."""
         if self._entries.get(key) is entry:
-            self.size_bytes += more_bytes
+            self._grow(key, more_bytes)
             self._shrink()
+
+    def _grow(self, key: Hashable, more_bytes: int) -> None:
+        self._sizes[key] = self._sizes.get(key, 0) + more_bytes
+        self.size_bytes += more_bytes
 
     def _shrink(self) -> None:
         while self.size_bytes > self._max_bytes and self._entries:
@@ -92,7 +100,7 @@ class LocalStore(Generic[K]):
         entry = self._entries.pop(key, None)
         if entry is None:
             return
-        self.size_bytes -= entry.size_bytes + _ENTRY_BYTES
+        self.size_bytes -= self._sizes.pop(key)
         keys = self._by_tag[entry.tag]
         keys.discard(key)
         if not keys:
@@ -112,12 +120,14 @@ class LocalStore(Generic[K]):
         self._by_tag.clear()
         self._by_spelling.clear()
         self._spellings.clear()
+        self._sizes.clear()
         self.size_bytes = 0
 
     def _remember(self, key: Hashable, spelling: bytes) -> None:
-        if spelling in self._by_spelling:
+        if spelling in self._by_spelling or len(spelling) > _LONGEST_SPELLING:
             return
         known = self._spellings.setdefault(key, [])
         if len(known) < self._max_spellings:
             known.append(spelling)
+            self._grow(key, len(spelling) + _SPELLING_BYTES)
             self._by_spelling[spelling] = key, self._entries[key]

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
 
 from telemetra.domain.changes import LISTING, Tag, tag_of
 from telemetra.domain.errors import ParameterInvalid
 from telemetra.entrypoints.asgi import ReadScope
 from telemetra.entrypoints.http.cached_reads import CachedRead
+from telemetra.entrypoints.http.index import VERSION
 from telemetra.entrypoints.http.parameters import ParametersInvalid, read_parameters
 from telemetra.entrypoints.paths import canonical_path, decode_stream_id
 from telemetra.settings import Settings
+
+_REMEMBERED: Final = 10_000
+_LONGEST_REMEMBERED: Final = 512
+_LONGEST_QUERY: Final = 2048
+"""A longer one is asked of the routes alone: keys are not counted among what is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,8 @@ class Question:
     key: Hashable
     tag: Tag
     ttl_seconds: int
+    shared_key: bytes
+    """Where all processes of this version look for its answer."""
 
 
 class Questions:
@@ -31,10 +41,27 @@ class Questions:
         self._reads = [
             (re.compile(re.escape(read.path).replace(r"\{stream_id\}", "([^/]+)")), read) for read in reads
         ]
+        self._recognised: dict[bytes, Question] = {}
         self._ttl_seconds = {read.path: int(getattr(settings, read.ttl_setting)) for read in reads}
 
-    def recognise(self, scope: ReadScope) -> Question | None:
-        """Return the question; None for what is none, or what the route will refuse."""
+    def recognise(self, scope: ReadScope, spelling: bytes) -> Question | None:
+        """
+        Return the question; None for what is none, or what the route will refuse.
+
+        `spelling` is the request's path and query as they were sent: what was recognised once need not be read again.
+        """
+        question = self._recognised.get(spelling)
+        if question is None:
+            question = self._read(scope)
+            if question is not None and len(spelling) <= _LONGEST_REMEMBERED:
+                if len(self._recognised) >= _REMEMBERED:
+                    self._recognised.clear()
+                self._recognised[spelling] = question
+        return question
+
+    def _read(self, scope: ReadScope) -> Question | None:
+        if len(scope["query_string"]) > _LONGEST_QUERY:
+            return None
         path = canonical_path(scope)
         for pattern, read in self._reads:
             if found := pattern.fullmatch(path):
@@ -45,5 +72,13 @@ class Questions:
                 except (ParameterInvalid, ParametersInvalid):
                     return None
                 tag = tag_of(ids[0]) if ids else LISTING
-                return Question((read.path, query), tag, self._ttl_seconds[read.path])
+                return Question(
+                    (read.path, query), tag, self._ttl_seconds[read.path], _shared_key(read, query)
+                )
         return None
+
+
+def _shared_key(read: CachedRead, query: Hashable) -> bytes:
+    """Return a digest: another version of this program may mean another thing by the same words."""
+    words = f"{VERSION} {read.path} {query!r}".encode(errors="surrogatepass")
+    return blake2b(words, digest_size=16).hexdigest().encode()

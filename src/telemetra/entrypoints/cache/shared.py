@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from time import time
 from typing import Final
 
@@ -30,15 +29,6 @@ class _Written(Struct, frozen=True, array_like=True):
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Written)
-
-
-def shared_key(question: Question) -> bytes:
-    """Return where all processes look for a question's answer; one of another version may mean another by it."""
-    return (
-        blake2b(f"{VERSION} {question.key!r}".encode(errors="surrogatepass"), digest_size=16)
-        .hexdigest()
-        .encode()
-    )
 
 
 def encode(entry: Entry, *, ttl_seconds: float) -> bytes:

@@ -56,12 +56,19 @@ class StepWatcher(Protocol):
         """Take a step that is new here; what comes after a gap is not carried."""
         ...
 
+    def told(self, stream_id: str, position: Position) -> None:
+        """Note that a listener of a stream is told of all up to a position, which no step has reached yet."""
+        ...
+
 
 class _NoWatcher:
     def heard(self) -> None:
         pass
 
     def take(self, step: Step) -> None:
+        pass
+
+    def told(self, stream_id: str, position: Position) -> None:
         pass
 
 
@@ -193,6 +200,12 @@ class LiveHub:
         self._hand_out(new)
         for listener in list(self.apart):
             _guarded(listener, listener.take)
+
+    def tell_ahead(self, stream_id: str, position: Position) -> None:
+        """Hear that a listener is about to be told what was read for it, be it ahead of the hub."""
+        here = self._position
+        if here is None or here.epoch != position.epoch or not here.seen.includes(position.reached):
+            self._watcher.told(stream_id, position)
 
     def _hand_out(self, step: Step) -> None:
         now = self.now()

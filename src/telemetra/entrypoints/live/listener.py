@@ -65,6 +65,10 @@ class Standpoint(Protocol):
         """What reads the database for listeners."""
         ...
 
+    def tell_ahead(self, stream_id: str, position: Position) -> None:
+        """Hear that a listener is about to be told all up to here, be it ahead of the hub."""
+        ...
+
     @property
     def apart(self) -> set[Listener]:
         """The listeners that are not abreast of it: they are asked to `take` after every step."""
@@ -249,6 +253,7 @@ class Listener:
 
     def _tell(self, reading: Reading) -> None:
         self._standing = Standing(reading.position, reading.place, on_log=reading.complete)
+        self._hub.tell_ahead(self.stream_id, reading.position)
         self.say(reading.burst)
 
     # --- How the client reads -----------------------------------------------------------------------------------------
