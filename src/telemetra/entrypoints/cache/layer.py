@@ -190,17 +190,14 @@ class CachedReads:
         question = asked.question
         flight = _Flight(next(self._ticks), self._freshness.mark(question.tag))
         self._flights[question.key] = flight
-        outcome: Entry | _Captured | None = None
         try:
-            outcome = await self._shared(asked)
-            if outcome is None:
-                captured = _Captured()
-                await self._app(_whole(scope), receive, captured.take)
-                outcome = self._kept(asked, captured)
+            outcome = await self._shared(asked) or await self._ask(asked, scope, receive)
+            flight.outcome.set_result(outcome)
         finally:
             del self._flights[question.key]
-            flight.outcome.set_result(outcome)
-        if isinstance(outcome, _Captured):
+            if not flight.outcome.done():
+                flight.outcome.set_result(None)
+        if not isinstance(outcome, Entry):
             await _replay(outcome, scope, send)
             return None
         if asked.required is not None and outcome.position.epoch != asked.required.epoch:
@@ -208,6 +205,11 @@ class CachedReads:
             await self._app(scope, receive, send)
             return None
         return outcome
+
+    async def _ask(self, asked: _Asked, scope: Scope, receive: Receive) -> Entry | _Captured:
+        captured = _Captured()
+        await self._app(_whole(scope), receive, captured.take)
+        return self._kept(asked, captured)
 
     async def _shared(self, asked: _Asked) -> Entry | None:
         """Return what another process has answered, if it still holds as far as this one knows."""
