@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import socket
 import time
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -56,7 +55,8 @@ def _run(options: Options, home: Path, redis_url: str) -> list[Row]:
                 order = list(ports) if number % 2 else list(ports)[::-1]
                 for name in order:
                     asked = request(_PATH, _PACKED if "gzip" in name else {})
-                    _, _, length = ask(ports[name], asked)
+                    _, head, body = ask(ports[name], asked)
+                    length = len(head) + len(b"\r\n\r\n") + len(body)
                     many[name].append(
                         load(ports[name], [asked], connections=_CONNECTIONS, seconds=seconds, length=length)
                     )
@@ -72,23 +72,14 @@ def _run(options: Options, home: Path, redis_url: str) -> list[Row]:
 
 def _bare(home: Path, name: str, port: int, headers: dict[str, str]) -> AbstractContextManager[int]:
     """Bare uvicorn, which answers with what Telemetra has answered."""
-    status, head, length = ask(port, request(_PATH, headers))
+    status, head, content = ask(port, request(_PATH, headers))
     fields = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:]]
     kept = [field for field in fields if field[0].lower() not in {"date", "server"}]
     body = home / f"{name}.body"
-    body.write_bytes(_body(port, headers, len(head) + 4, length))
+    body.write_bytes(content)
     (home / f"{name}.json").write_text(json.dumps(kept))
     assert status == 200  # noqa: S101, PLR2004
     return serving(home, "bench.http.server_bare", str(body), str(home / f"{name}.json"))
-
-
-def _body(port: int, headers: dict[str, str], start: int, length: int) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(request(_PATH, headers))
-        received = b""
-        while len(received) < length:
-            received += connection.recv(1024 * 1024)
-    return received[start:]
 
 
 def _rows(many: dict[str, list[Load]], one: dict[str, list[Load]]) -> list[Row]:

@@ -44,8 +44,8 @@ def request(path: str, headers: dict[str, str] | None = None) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def ask(port: int, asked: bytes) -> tuple[int, bytes, int]:
-    """Ask once, and return the status, the head and the length of the whole answer."""
+def ask(port: int, asked: bytes) -> tuple[int, bytes, bytes]:
+    """Ask once, and return the status, the head and the body."""
     with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS) as connection:
         connection.sendall(asked)
         received = b""
@@ -56,7 +56,7 @@ def ask(port: int, asked: bytes) -> tuple[int, bytes, int]:
         length = int(fields[b"content-length"])
         while len(body) < length:
             body += _more(connection)
-        return int(head.split(b" ", 2)[1]), head, len(head) + 4 + length
+        return int(head.split(b" ", 2)[1]), head, body
 
 
 def load(  # noqa: C901  (one loop, as short as it can be)

@@ -145,12 +145,13 @@ class _RequestLines:
 _GET: Final = '"GET"'
 _PIECE_CHARACTERS: Final = 4_000
 """They are ASCII but for a path's letters, which are percent-encoded, too."""
-_PATHS_REMEMBERED: Final = 10_000
+_PATHS_REMEMBERED: Final = 1_000
 _requests: Final = _RequestLines()
 _log: Final = structlog.get_logger(__name__)
 
 
 def _write(lines: str) -> None:
+    """Write lines with one call."""
     # Looked up each time: tests and supervisors replace it.
     stream = sys.stderr
     with contextlib.suppress(OSError, ValueError):

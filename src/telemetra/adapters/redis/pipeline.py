@@ -50,7 +50,8 @@ class Pipeline:
         """
         Send a command soon; the future gives Redis's answer.
 
-        It raises `PipelineBroken`, or the `ResponseError` that Redis answers. Cancelling it forgets the answer, and disturbs no other.
+        It raises `PipelineBroken`, or the `ResponseError` that Redis answers. Cancelling it forgets the answer, and
+        disturbs no other.
         """
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if len(self._waiting) >= MAX_WAITING:

@@ -66,9 +66,11 @@ class Freshness:
         self._forget(now - REMEMBERED_SECONDS)
 
     def told(self, tags: Iterable[Tag], position: Position) -> None:
-        """Note that somebody knows already what a step has yet to bring."""
+        """Note that somebody knows already what a step has yet to bring; of positions in one line only the last is kept."""
         for tag in tags:
-            self._ahead.setdefault(tag, []).append(position)
+            known = self._ahead.get(tag, [])
+            if not any(includes(one, (position,)) for one in known):
+                self._ahead[tag] = [*(one for one in known if not includes(position, (one,))), position]
 
     def is_known(self) -> bool:
         """Whether the last word is young enough to go by."""
