@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from telemetra.domain.changes import Change, Removal, Step
 from telemetra.domain.queries import ListStreams, ReadMoments
 from tests.databases import connected
 
+START = datetime(2026, 1, 1)  # noqa: DTZ001  (the columns say no zone)
 WINDOW = """
     insert into chat_summary_minute (stream_id, window_start, window_end, chat_count)
     values ('s', '2026-01-01 00:00', '2026-01-01 00:01', 5)
@@ -47,11 +49,46 @@ async def next_changes(steps: AsyncIterator[Step], stream_id: str = "s") -> list
                 return changes
 
 
-async def test_a_writer_cannot_choose_the_revision(writer: asyncpg.Connection) -> None:
-    await writer.execute("insert into streams (stream_id, revision) values ('s', '99999999')")
-    assert await writer.fetchval("select revision < pg_snapshot_xmax(pg_current_snapshot()) from streams")
-    await writer.execute("update streams set revision = '99999999', title = 'x'")
-    assert await writer.fetchval("select revision < pg_snapshot_xmax(pg_current_snapshot()) from streams")
+OWN_REVISIONS = {
+    "streams": "(stream_id, revision) values ('s', '{}')",
+    "chat_summary_minute": "(stream_id, window_start, window_end, revision) values ('s', '2026-01-01', '2026-01-02', '{}')",
+    "moments": "(stream_id, moment_id, timestamp, moment_type, revision) values ('s', 'm', '2026-01-01', 'chat_spike', '{}')",
+}
+
+
+@pytest.mark.parametrize("own", ["0", "99999999"])
+@pytest.mark.parametrize("table", OWN_REVISIONS)
+async def test_a_writer_cannot_choose_the_revision(writer: asyncpg.Connection, table: str, own: str) -> None:
+    ours = f"select revision = pg_current_xact_id() from {table}"
+    async with writer.transaction():
+        await writer.execute(f"insert into {table} {OWN_REVISIONS[table].format(own)}")
+        assert await writer.fetchval(ours)
+    async with writer.transaction():
+        await writer.execute(f"update {table} set revision = '{own}', stream_id = 't'")
+        assert await writer.fetchval(ours)
+
+
+async def test_a_writer_that_may_only_insert_cannot_choose_it_either(writer: asyncpg.Connection) -> None:
+    await writer.execute(
+        "create role telemetra_inserter; grant insert, select on streams to telemetra_inserter"
+    )
+    try:
+        async with writer.transaction():
+            await writer.execute("set local role telemetra_inserter")
+            await writer.execute("insert into streams (stream_id, revision) values ('s', '99999999')")
+            assert await writer.fetchval("select revision = pg_current_xact_id() from streams")
+    finally:
+        await writer.execute("drop owned by telemetra_inserter; drop role telemetra_inserter")
+
+
+async def test_rows_of_a_bulk_load_carry_its_transaction(writer: asyncpg.Connection) -> None:
+    records = [("s", START + timedelta(minutes=n), START + timedelta(minutes=n + 1)) for n in range(2_000)]
+    async with writer.transaction():
+        await writer.copy_records_to_table(
+            "chat_summary_minute", records=records, columns=["stream_id", "window_start", "window_end"]
+        )
+        stamped = "select count(*) from chat_summary_minute where revision = pg_current_xact_id()"
+        assert await writer.fetchval(stamped) == len(records)
 
 
 async def test_an_update_that_changes_nothing_keeps_the_revision(writer: asyncpg.Connection) -> None:
