@@ -13,13 +13,13 @@ from typing import Final
 
 def _utc(column: str) -> str:
     """
-    Return a UTC instant within years 1 to 9999, also for `infinity` and the year 20000.
+    Return an instant within years 1 to 9999, also for `infinity` and the year 20000.
 
     The last one is not Python's own: the driver takes that for `infinity`, and a page that is to go on below it would
     begin at the top again.
     """
     first, last = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999998'"
-    return f"(least(greatest({column}, {first}), {last}) at time zone 'UTC')"
+    return f"least(greatest({column}, {first}), {last})::timestamp"
 
 
 STREAM: Final = {
@@ -27,13 +27,16 @@ STREAM: Final = {
     "created_at": _utc("t.created_at"),
     "updated_at": _utc("t.updated_at"),
 }
+LISTED_STREAM: Final = {"stream_id": "t.stream_id::text", **STREAM}
 WINDOW: Final = {
     "id": "t.id::int8",
     "window_start": _utc("t.window_start"),
     "window_end": _utc("t.window_end"),
     "chat_count": "coalesce(t.chat_count, 0)::int8",
     "unique_chatters": "coalesce(t.unique_chatters, 0)::int8",
-    "top_emotes": "array(select e from unnest(t.top_emotes) e where e is not null)::text[]",
+    "top_emotes": """(case
+        when array_ndims(t.top_emotes) > 1 then array(select e from unnest(t.top_emotes) e where e is not null)
+        else coalesce(array_remove(t.top_emotes, null), '{}') end)::text[]""",
     "avg_sentiment": "t.avg_sentiment::float8",
     "chat_rate": "t.chat_rate::float8",
     "avg_viewers": "t.avg_viewers::float8",
@@ -59,11 +62,11 @@ REMOVAL: Final = {
 }
 TYPES: Final = {
     "title": "text",
-    "created_at": "timestamptz",
-    "updated_at": "timestamptz",
+    "created_at": "timestamp",
+    "updated_at": "timestamp",
     "id": "int8",
-    "window_start": "timestamptz",
-    "window_end": "timestamptz",
+    "window_start": "timestamp",
+    "window_end": "timestamp",
     "chat_count": "int8",
     "unique_chatters": "int8",
     "top_emotes": "text[]",
@@ -73,7 +76,7 @@ TYPES: Final = {
     "z_score": "float8",
     "is_anomaly": "bool",
     "moment_id": "text",
-    "timestamp": "timestamptz",
+    "timestamp": "timestamp",
     "moment_type": "text",
     "description": "text",
     "metric_name": "text",
@@ -87,6 +90,12 @@ TYPES: Final = {
 def select_list(columns: dict[str, str]) -> str:
     """Return the expressions with their names."""
     return ", ".join(f"{expression} as {name}" for name, expression in columns.items())
+
+
+def nulls(columns: dict[str, str]) -> str:
+    """Return nulls by the same names and types: what a row has that is of another kind."""
+    types = {"stream_id": "text", **TYPES}
+    return ", ".join(f"null::{types[name]} as {name}" for name in columns)
 
 
 def shared_select_list(columns: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from telemetra.adapters.postgres.instants import speak_utc
 from telemetra.domain.errors import DatabaseUnavailable
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class PostgresAddress:
 
 
 def connect_arguments(address: PostgresAddress, **server_settings: str) -> dict[str, Any]:
-    """Return asyncpg's arguments for one connection; times are UTC, and plans are not compiled (reads are short)."""
+    """Return asyncpg's arguments for one connection; times are UTC, plans neither compiled nor parallel (reads are short)."""
     return {
         "host": address.host,
         "port": address.port,
@@ -82,6 +83,7 @@ def connect_arguments(address: PostgresAddress, **server_settings: str) -> dict[
             "application_name": "telemetra",
             "TimeZone": "UTC",
             "jit": "off",
+            "max_parallel_workers_per_gather": "0",
             **server_settings,
         },
     }
@@ -97,12 +99,14 @@ async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.C
     """
     try:
         async with asyncio.timeout(address.connect_timeout_seconds):
-            return await asyncpg.connect(**connect_arguments(address, **server_settings))
+            connection = await asyncpg.connect(**connect_arguments(address, **server_settings))
+            await speak_utc(connection)
     except _REFUSED as error:
         raise _refusal(address, error) from None
     except CONNECTION_LOST as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         raise DatabaseUnavailable(f"PostgreSQL at {address} can't be reached: {reason}.") from error
+    return connection
 
 
 @asynccontextmanager
@@ -214,6 +218,7 @@ async def open_pool(
     pool = asyncpg.create_pool(
         min_size=0,
         max_size=size or address.pool_size,
+        init=speak_utc,
         # Sessions keep no state between statements, so there is nothing to reset by a round trip of its own.
         reset=_nothing_to_reset,
         **connect_arguments(address, **server_settings),

@@ -7,12 +7,11 @@ The epoch is the one before the reading: what was read in an older history must 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
 from telemetra.adapters.postgres import statements
-from telemetra.adapters.postgres.connections import PostgresPool
+from telemetra.adapters.postgres.connections import PostgresPool, Record
 from telemetra.adapters.postgres.epoch import Epoch
 from telemetra.adapters.postgres.rows import to_moment, to_position, to_stream, to_window
 from telemetra.domain.errors import StreamNotFound
@@ -34,10 +33,9 @@ class PostgresStreams:
 
     async def list(self, query: ListStreams) -> Answer[Sequence[Stream]]:
         epoch = self._epoch.id
-        rows = await self._pool.fetch(statements.LIST_STREAMS, query.limit + 1, query.offset)
-        streams = [to_stream(row) for row in rows[: query.limit] if row["stream_id"] is not None]
-        position = to_position(rows[0], epoch)
-        return Answer(value=streams, position=position, more=len(rows) > query.limit)
+        stand, *rows = await self._pool.fetch(statements.LIST_STREAMS, query.limit + 1, query.offset)
+        streams = [to_stream(row) for row in rows[: query.limit]]
+        return Answer(value=streams, position=to_position(stand, epoch), more=len(rows) > query.limit)
 
     async def get(self, stream_id: str) -> Answer[Stream]:
         epoch = self._epoch.id
@@ -59,16 +57,13 @@ class PostgresMetrics:
         statement = _list_windows(
             start=query.start_time is not None, end=query.end_time is not None, after=after is not None
         )
-        instants = [query.start_time, query.end_time]
+        instants = [instant for instant in (query.start_time, query.end_time) if instant is not None]
         instants += [after.window_start, after.window_end] if after else []
         epoch = self._epoch.id
-        rows = await self._pool.fetch(
-            statement, query.stream_id, query.limit + 1, *(_naive(instant) for instant in instants if instant)
-        )
-        _require_known(rows, query.stream_id)
-        windows = [to_window(row, query.stream_id) for row in rows[: query.limit] if row["id"] is not None]
-        position = to_position(rows[0], epoch)
-        return Answer(value=windows, position=position, more=len(rows) > query.limit)
+        stand, *rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *instants)
+        _require_known(stand, query.stream_id)
+        windows = [to_window(row, query.stream_id) for row in rows[: query.limit]]
+        return Answer(value=windows, position=to_position(stand, epoch), more=len(rows) > query.limit)
 
 
 class PostgresMoments:
@@ -82,22 +77,14 @@ class PostgresMoments:
         after = query.after
         statement = _list_moments(of_type=query.moment_type is not None, after=after is not None)
         arguments: list[Any] = [query.moment_type.value] if query.moment_type else []
-        arguments += [_naive(after.timestamp), after.moment_id] if after else []
+        arguments += [after.timestamp, after.moment_id] if after else []
         epoch = self._epoch.id
-        rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *arguments)
-        _require_known(rows, query.stream_id)
-        moments = [
-            to_moment(row, query.stream_id) for row in rows[: query.limit] if row["moment_id"] is not None
-        ]
-        position = to_position(rows[0], epoch)
-        return Answer(value=moments, position=position, more=len(rows) > query.limit)
+        stand, *rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *arguments)
+        _require_known(stand, query.stream_id)
+        moments = [to_moment(row, query.stream_id) for row in rows[: query.limit]]
+        return Answer(value=moments, position=to_position(stand, epoch), more=len(rows) > query.limit)
 
 
-def _require_known(rows: Sequence[Any], stream_id: str) -> None:
-    if not rows[0]["known"]:
+def _require_known(stand: Record, stream_id: str) -> None:
+    if not stand["known"]:
         raise StreamNotFound(stream_id)
-
-
-def _naive(instant: datetime) -> datetime:
-    """Return the instant as the TIMESTAMP columns hold it: UTC, without saying so."""
-    return instant.astimezone(UTC).replace(tzinfo=None)

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from telemetra.adapters.postgres.columns import MOMENT, STREAM, WINDOW, select_list, shared_select_list
+from telemetra.adapters.postgres.columns import (
+    LISTED_STREAM,
+    MOMENT,
+    STREAM,
+    WINDOW,
+    nulls,
+    select_list,
+    shared_select_list,
+)
 
 TABLES: Final = ("streams", "chat_summary_minute", "moments", "removals")
 
-_GAPS: Final = """(
+_GAPS: Final = """
     select low, high from (
         select x as low, lead(x, 1, pg_snapshot_xmax(s)) over (order by x) as high
         from pg_current_snapshot() s, pg_snapshot_xip(s) x
@@ -20,22 +28,28 @@ _GAPS: Final = """(
         select '0'::xid8, coalesce((select x from pg_snapshot_xip(s) x order by x limit 1), pg_snapshot_xmax(s))
         from pg_current_snapshot() s
     ) gap order by low desc
-) gap"""
+"""
 """
 The revisions between those of open transactions, from the newest down. A search from the newest revision on would step
 over every row that an open transaction has written, and a bulk load writes millions.
 """
 
-_NEWEST_REVISION: Final = "greatest((select removals_horizon from telemetra_state), {})".format(
+_NEWEST_REVISION: Final = "(with gaps as materialized ({}) select greatest({}))".format(
+    _GAPS,
     ", ".join(
-        f"""(
-            select newest.revision from {_GAPS} cross join lateral (
-                select revision from {table} where revision > gap.low and revision < gap.high
-                order by revision desc limit 1
-            ) newest limit 1
-        )"""
-        for table in TABLES
-    )
+        [
+            "(select removals_horizon from telemetra_state)",
+            *(
+                f"""(
+                    select newest.revision from gaps cross join lateral (
+                        select revision from {table} where revision > gaps.low and revision < gaps.high
+                        order by revision desc limit 1
+                    ) newest limit 1
+                )"""
+                for table in TABLES
+            ),
+        ]
+    ),
 )
 
 STANDPOINT: Final = f"pg_current_snapshot()::text as snapshot, {_NEWEST_REVISION} as newest_revision"
@@ -49,16 +63,31 @@ KNOWN: Final = """(
 
 PING: Final = "select 1"
 
-LIST_STREAMS: Final = f"""
-    select p.*, t.* from (select {STANDPOINT}) p left join lateral (
-        select t.stream_id::text as stream_id, {select_list(STREAM)} from streams t
+
+def _list(columns: dict[str, str], rows: str, *, known: str = "true") -> str:
+    """
+    Return a statement whose first row says where it stands and whether there is such a stream; the others are the rows.
+
+    So the rows carry nothing but themselves. An append keeps its order where nothing runs in parallel, which the
+    connections see to.
+    """
+    return f"""
+        select {nulls(columns)}, {STANDPOINT}, {known} as known
+        union all (select t.*, null, null, null from ({rows}) t)
+    """
+
+
+LIST_STREAMS: Final = _list(
+    LISTED_STREAM,
+    f"""
+        select {select_list(LISTED_STREAM)} from streams t
         order by t.updated_at desc, t.stream_id collate "C" limit $1 offset $2
-    ) t on true
-"""
+    """,
+)
 
 GET_STREAM: Final = f"""
     select p.*, t.* from (select {STANDPOINT}) p left join lateral (
-        select t.stream_id::text as stream_id, {select_list(STREAM)} from streams t where t.stream_id = $1
+        select {select_list(LISTED_STREAM)} from streams t where t.stream_id = $1
     ) t on true
 """
 
@@ -73,12 +102,14 @@ def list_windows(*, start: bool, end: bool, after: bool) -> str:
             number += 1
     if after:
         conditions.append(f"(t.window_start, t.window_end) < (${number}, ${number + 1})")
-    return f"""
-        select p.*, t.* from (select {STANDPOINT}, {KNOWN} as known) p left join lateral (
+    return _list(
+        WINDOW,
+        f"""
             select {select_list(WINDOW)} from chat_summary_minute t where {" and ".join(conditions)}
             order by t.window_start desc, t.window_end desc limit $2
-        ) t on true
-    """
+        """,
+        known=KNOWN,
+    )
 
 
 def list_moments(*, of_type: bool, after: bool) -> str:
@@ -91,12 +122,14 @@ def list_moments(*, of_type: bool, after: bool) -> str:
     if after:
         conditions.append(f"t.timestamp <= ${number}")
         conditions.append(f'(t.timestamp < ${number} or t.moment_id::text collate "C" < ${number + 1})')
-    return f"""
-        select p.*, t.* from (select {STANDPOINT}, {KNOWN} as known) p left join lateral (
+    return _list(
+        MOMENT,
+        f"""
             select {select_list(MOMENT)} from moments t where {" and ".join(conditions)}
             order by t.timestamp desc, t.moment_id::text collate "C" desc limit $2
-        ) t on true
-    """
+        """,
+        known=KNOWN,
+    )
 
 
 def _newest(table: str, columns: dict[str, str], name: str, order: str, limit: str) -> str:

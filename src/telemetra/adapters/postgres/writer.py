@@ -32,8 +32,8 @@ class PostgresWriter:
                     write_statements.WRITE_STREAM,
                     stream.stream_id,
                     stream.title,
-                    stream.created_at.replace(tzinfo=None),
-                    stream.updated_at.replace(tzinfo=None),
+                    stream.created_at,
+                    stream.updated_at,
                 )
                 if newest:
                     await connection.execute(
@@ -48,8 +48,8 @@ class PostgresWriter:
 def _window_columns(windows: Sequence[WindowSummary]) -> list[list[object]]:
     """Return one list a column, which one statement takes whatever the number of windows."""
     return [
-        [window.window_start.replace(tzinfo=None) for window in windows],
-        [window.window_end.replace(tzinfo=None) for window in windows],
+        [window.window_start for window in windows],
+        [window.window_end for window in windows],
         [window.chat_count for window in windows],
         [window.unique_chatters for window in windows],
         [_array_literal(window.top_emotes) for window in windows],
@@ -75,7 +75,7 @@ def _moment_values(moment: Moment) -> tuple[object, ...]:
     return (
         moment.moment_id,
         moment.stream_id,
-        moment.timestamp.replace(tzinfo=None),
+        moment.timestamp,
         str(moment.moment_type),
         moment.description,
         moment.metric_name,
