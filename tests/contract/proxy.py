@@ -1,4 +1,4 @@
-"""A TCP proxy between a client and a server, for faults that leave no trace: it stops to forward, or hangs up."""
+"""A TCP proxy between a client and a server, for faults that leave no trace: it stops to forward, dawdles, or hangs up."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class Proxy:
 
     def __init__(self, host: str, port: int) -> None:
         self.port = 0
+        self.delay_seconds = 0.0
+        """So long it holds back each piece that it is sent from now on; those behind it wait too."""
         self._server_address = (host, port)
         self._listening: asyncio.Server | None = None
         self._streams: set[asyncio.StreamWriter] = set()
@@ -85,6 +87,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await source.read(65_536):
                 await gate.wait()
+                await asyncio.sleep(self.delay_seconds)
                 target.write(data)
                 await target.drain()
         await gate.wait()

@@ -10,13 +10,11 @@ import asyncio
 import dataclasses
 import json
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -28,8 +26,8 @@ from tests.contract.proxy import Proxy
 from tests.contract.samples import a_moment, a_stream, a_window
 from tests.contract.world import World
 from tests.databases import connected
-from tests.engines import test_binaries
 from tests.integration.relay_process import PATIENCE_SECONDS, STREAM, Process, run_relay
+from tests.own_redis import OwnRedis
 
 ROOT = Path(__file__).parents[2]
 LEADERS = """
@@ -279,42 +277,6 @@ async def test_a_bulk_load_does_not_cost_the_lead(
         await catches_up(world, process)
         assert await leaders(database) == before
         assert process.feed.leads.begun == 1
-
-
-class OwnRedis:
-    """A Redis of this test's own, which may be killed."""
-
-    def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.kill()
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            str(test_binaries().redis_program()),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                with suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                    writer.close()
-                    return
-                await asyncio.sleep(0.02)
-
-    async def kill(self) -> None:
-        if self._process and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
 
 
 async def test_a_redis_that_is_killed_and_comes_back_loses_nobody_an_update(

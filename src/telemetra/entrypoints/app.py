@@ -31,7 +31,7 @@ from telemetra.entrypoints.http.metrics import METRICS_READ, list_metrics
 from telemetra.entrypoints.http.moments import MOMENTS_READ, list_moments
 from telemetra.entrypoints.http.openapi import SocketDocumentation, build_document
 from telemetra.entrypoints.http.ports import PORTS_STATE, provide_ports
-from telemetra.entrypoints.http.refusals import exception_handlers
+from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import RequestLog
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
 from telemetra.entrypoints.live.protocol import LiveMessage, PingMessage
@@ -68,12 +68,13 @@ def create_app(
     settings = settings or Settings()
     response_cache = ResponseCache(settings, clock=monotonic)
     entrance = LiveEntrance(settings, response_cache)
+    refusals = Refusals(debug=settings.debug)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_ports() as ports, entrance.open(ports.feed, ports.bus):
             app.state[PORTS_STATE] = ports
-            response_cache.answers = ports.answers
+            response_cache.ports = ports
             yield
 
     @cache
@@ -87,7 +88,7 @@ def create_app(
             ask_for_a_socket,
         ],
         dependencies={"ports": Provide(provide_ports)},
-        exception_handlers=exception_handlers(debug=settings.debug),
+        exception_handlers=refusals.handlers(),
         lifespan=[lifespan],
         # The document is made from the routes on their own; these two would add pages and logs of the framework's.
         openapi_config=None,
@@ -95,11 +96,10 @@ def create_app(
     )
     # From the outside in: a request is named first, and what may answer in place of the routes goes above HeadRequests.
     inner = HeadRequests(RawPaths(LiveSockets(routes, entrance)))
-    cached = CachedReads(
-        inner, response_cache, (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ), settings
-    )
+    reads = (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ)
+    cached = CachedReads(inner, response_cache, reads, settings, refusals)
     origins = CrossOrigin(cached, settings.cors_origins)
-    return Hits(RequestLog(origins), cached, origins)
+    return Hits(RequestLog(origins), cached, origins, refusals)
 
 
 def api_routes(settings: Settings) -> list[ControllerRouterHandler]:

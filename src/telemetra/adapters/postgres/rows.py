@@ -19,11 +19,45 @@ _MOMENT_TYPES: Final[dict[str, MomentType]] = {str(kind): kind for kind in Momen
 
 _new_window: Final = MetricWindow.__new__
 _set_stream_id: Final = WindowSummary.__dict__["stream_id"].__set__
+_set_top_emotes: Final = WindowSummary.__dict__["top_emotes"].__set__
 _WINDOW_SLOTS: Final = [
     (field.name, getattr(MetricWindow, field.name).__set__)
     for field in dataclasses.fields(MetricWindow)
-    if field.name != "stream_id"
+    if field.name not in {"stream_id", "top_emotes"}
 ]
+
+
+class _Texts(dict[bytes, list[str]]):
+    """Arrays of text by their wire form: the emotes of a stream's windows are few, and come again and again."""
+
+    def __missing__(self, sent: bytes) -> list[str]:
+        texts = _read_texts(sent)
+        if len(sent) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[sent] = texts
+        return texts
+
+
+_LONGEST_REMEMBERED: Final = 512
+_REMEMBERED: Final = 5_000
+_texts: Final = _Texts()
+
+
+def _read_texts(sent: bytes) -> list[str]:
+    """
+    Read what `array_send` makes of a text[] of at most one dimension without nulls.
+
+    Twenty bytes say how many there are, the first four in how many dimensions; before each text stands its length.
+    """
+    if not int.from_bytes(sent[:4], "big"):
+        return []
+    texts, at = [], 20
+    while at < len(sent):
+        end = at + 4 + int.from_bytes(sent[at : at + 4], "big")
+        texts.append(sent[at + 4 : end].decode())
+        at = end
+    return texts
 
 
 def to_position(row: Record, epoch: bytes, *, floor: int = 0) -> Position:
@@ -53,6 +87,7 @@ def to_window(row: Record, stream_id: str) -> MetricWindow:
     _set_stream_id(window, stream_id)
     for name, put in _WINDOW_SLOTS:
         put(window, row[name])
+    _set_top_emotes(window, _texts[row["top_emotes"]].copy())
     return window
 
 

@@ -27,7 +27,7 @@ class Variant:
     def __init__(self, headers: Headers, body: bytes, coding: bytes, entity_tag: bytes) -> None:
         self.body = body
         self.entity_tag = entity_tag
-        self.full = [(b"etag", entity_tag), *headers, (b"content-length", str(len(body)).encode())]
+        self.full = [(b"etag", entity_tag), *headers, (b"content-length", b"%d" % len(body))]
         if coding:
             self.full.append((b"content-encoding", coding))
         self.unchanged = [(name, value) for name, value in self.full if name not in _OF_THE_BODY]

@@ -1,8 +1,8 @@
 """
-The shortest way: a kept answer to a GET leaves from the outermost layer, with all that the layers inside would have added.
+The shortest way: the answer to a plain GET leaves from the outermost layer, with all that the layers inside would have added.
 
-Whatever is not plain (another method, a required position, a trace) and whatever is not kept goes through the layers;
-what they do to an answer is done here by the same functions.
+Whatever is not plain (another method, a required position, a trace) and whatever is no read that can be understood goes
+through the layers; what they do to an answer is done here by the same functions.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from time import perf_counter
 from typing import Final
 
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
-from telemetra.entrypoints.cache.entries import accepted_codings
-from telemetra.entrypoints.cache.layer import CachedReads
+from telemetra.entrypoints.cache.entries import Entry, Headers, accepted_codings
+from telemetra.entrypoints.cache.layer import CachedReads, Failure, spelling_of
+from telemetra.entrypoints.cache.questions import Question
 from telemetra.entrypoints.http.answers import is_among
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
+from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import made_request_id, sane_request_id, shown_path
 from telemetra.logging import log_request
 
 _POSITION: Final = POSITION.lower().encode()
 _REQUEST_ID: Final = REQUEST_ID.lower().encode()
+_OK: Final = 200
+_NOT_MODIFIED: Final = 304
+_CLIENT_WENT_AWAY: Final = 499
 _NOT_PLAIN: Final = frozenset({_POSITION, b"traceparent"})
 _ONCE: Final = frozenset({b"origin", _REQUEST_ID})
 """Given twice they contradict each other: the layers know what to make of that."""
@@ -52,35 +57,57 @@ class Hits:
         app: App,
         cached: CachedReads,
         origins: CrossOrigin,
+        refusals: Refusals,
         *,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._app = app
         self._cached = cached
         self._origins = origins
+        self._refusals = refusals
         self._clock = clock
         self._codings: dict[bytes, frozenset[bytes]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer from what is kept, or pass the request on."""
+        """Answer a plain request, or pass it on."""
         if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
         began = self._clock()
-        entry = self._cached.kept(scope)
-        asked = None if entry is None else self._read(scope)
-        if entry is None or asked is None or not entry.has(entry.coding_for(asked.accepted)):
+        spelling = spelling_of(scope)
+        kept = self._cached.kept(spelling)
+        question = None if kept else self._cached.recognise(scope, spelling)
+        asked = self._read(scope) if kept or question else None
+        if asked is None:
             await self._app(scope, receive, send)
             return
-        variant = entry.variant(entry.coding_for(asked.accepted))
-        own = [*self._origins.permission_for(asked.origin), (_REQUEST_ID, asked.name.encode())]
+        status = _CLIENT_WENT_AWAY
+        try:
+            outcome = kept or await self._ask(question, spelling, asked)
+            status, headers, body = self._told(outcome, asked)
+            own = [*self._origins.permission_for(asked.origin), (_REQUEST_ID, asked.name.encode())]
+            await send({"type": "http.response.start", "status": status, "headers": headers + own})
+            await send({"type": "http.response.body", "body": body})
+        finally:
+            log_request("GET", shown_path(scope), status, (self._clock() - began) * 1000, asked.name)
+
+    async def _ask(self, question: Question | None, spelling: bytes, asked: _Asked) -> Entry | Failure:
+        assert question  # noqa: S101  (what is not kept was recognised)
+        try:
+            return await self._cached.answer(question, spelling, asked.name)
+        except Exception as error:  # noqa: BLE001  (a fault of ours; there is no layer outside that would apologise)
+            self._refusals.note(error, asked.name)
+            return Failure(error)
+
+    def _told(self, outcome: Entry | Failure, asked: _Asked) -> tuple[int, Headers, bytes]:
+        if isinstance(outcome, Failure):
+            refusal = self._refusals.refuse(outcome.error, asked.name)
+            length = (b"content-length", b"%d" % len(refusal.body))
+            return refusal.status, [*refusal.headers, length], refusal.body
+        variant = self._cached.variant(outcome, outcome.coding_for(asked.accepted))
         if asked.known is not None and is_among(asked.known, variant.entity_tag.decode()):
-            status, headers, body = 304, variant.unchanged, b""
-        else:
-            status, headers, body = 200, variant.full, variant.body
-        await send({"type": "http.response.start", "status": status, "headers": headers + own})
-        await send({"type": "http.response.body", "body": body})
-        log_request("GET", shown_path(scope), status, (self._clock() - began) * 1000, asked.name)
+            return _NOT_MODIFIED, variant.unchanged, b""
+        return _OK, variant.full, variant.body
 
     def _read(self, scope: ReadScope) -> _Asked | None:
         """Read the headers, once; None where one of them is not for here."""

@@ -11,34 +11,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Final
-
-import msgspec
+from dataclasses import dataclass
+from typing import Any, Final
 
 from telemetra.domain.changes import LISTING, Step, tag_of
-from telemetra.domain.errors import PositionInvalid
-from telemetra.domain.ports import SharedAnswers
+from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid
+from telemetra.domain.ports import Ports
 from telemetra.domain.positions import Position
-from telemetra.entrypoints.asgi import App, Message, ReadScope, Receive, Scope, Send
-from telemetra.entrypoints.cache.entries import Entry, accepted_codings
+from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
+from telemetra.entrypoints.cache.entries import Entry, Variant, accepted_codings
 from telemetra.entrypoints.cache.freshness import Freshness, Mark, includes
 from telemetra.entrypoints.cache.local import LocalStore
 from telemetra.entrypoints.cache.questions import Question, Questions
 from telemetra.entrypoints.cache.shared import decode, encode
-from telemetra.entrypoints.http.answers import is_known, required_position
-from telemetra.entrypoints.http.cached_reads import CachedRead
-from telemetra.entrypoints.http.headers import POSITION
+from telemetra.entrypoints.http.answers import Reply, is_known, require_history, required_position
+from telemetra.entrypoints.http.reads import Read
+from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.settings import Settings
 
 _OK: Final = 200
-_UNAVAILABLE: Final = 503
-_PROBLEMS: Final = 400
+_NOT_MODIFIED: Final = 304
 _METHODS: Final = frozenset({"GET", "HEAD"})
-_POSITION: Final = POSITION.lower().encode()
-_FOR_THE_CACHE: Final = frozenset({b"if-none-match", b"accept-encoding", _POSITION})
-"""What the cache itself answers to: the routes are asked for the whole answer as it is."""
 _AWAY_SECONDS: Final = 1.0
 _ATTEMPTS: Final = 3
 
@@ -49,8 +42,8 @@ class ResponseCache:
     def __init__(self, settings: Settings, *, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.freshness = Freshness(clock)
-        self.answers: SharedAnswers | None = None
-        """What other processes have answered; None until the ports are open."""
+        self.ports: Ports | None = None
+        """Whom to ask: the database, and what other processes have answered; None until they are open."""
         self.store: LocalStore[Entry] = LocalStore(max_bytes=settings.cache_memory_bytes)
 
     def heard(self) -> None:
@@ -72,48 +65,49 @@ class ResponseCache:
             self.store.drop_tags(step.tags())
 
 
-@dataclass(slots=True)
-class _Captured:
-    """What the routes answered."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong when an answer was asked for."""
 
-    status: int = 0
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytes = b""
-
-    async def take(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = int(message["status"])
-            self.headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
-        elif message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asking:
     """A question as one client asks it."""
 
     question: Question
     spelling: bytes
     required: Position | None
+    name: str
+    """The request's id, for the log."""
 
 
 class _Flight:
-    """One asking of the routes, for all who ask the same meanwhile."""
+    """One asking of the ports, for all who ask the same meanwhile."""
 
     __slots__ = ("began", "mark", "outcome")
 
     def __init__(self, began: int, mark: Mark) -> None:
         self.began = began
         self.mark = mark
-        self.outcome: asyncio.Future[Entry | _Captured | None] = asyncio.get_running_loop().create_future()
-        """An entry, or an answer that is none; None where whoever asked went away in the middle."""
+        self.outcome: asyncio.Future[Entry | Failure | None] = asyncio.get_running_loop().create_future()
+        """None where whoever asked went away in the middle."""
 
 
 class CachedReads:
-    """The layer."""
+    """
+    The layer. What it knows for a read it answers itself, from what is kept or from the ports; all else, and what can't
+    be understood, it passes on to the routes.
+    """
 
     def __init__(
-        self, app: App, cache: ResponseCache, reads: Sequence[CachedRead], settings: Settings
+        self,
+        app: App,
+        cache: ResponseCache,
+        reads: Sequence[Read[Any]],
+        settings: Settings,
+        refusals: Refusals,
     ) -> None:
         self._app = app
         self._cache = cache
@@ -121,14 +115,52 @@ class CachedReads:
         self._freshness = cache.freshness
         self._clock = cache.clock
         self._questions = Questions(reads, settings)
+        self._refusals = refusals
         self._flights: dict[Hashable, _Flight] = {}
         self._ticks = itertools.count()
         """Which came first: somebody who asks, or the asking of the database."""
 
-    def kept(self, scope: ReadScope) -> Entry | None:
+    def kept(self, spelling: bytes) -> Entry | None:
         """Return the kept answer to a request for nothing newer, if it has been asked in these words before."""
-        entry = self._store.find(_spelling(scope))
+        entry = self._store.find(spelling)
         return entry if entry is not None and self._serves(entry, None) else None
+
+    def recognise(self, scope: ReadScope, spelling: bytes) -> Question | None:
+        """Return what is asked; None for what is none of the reads, or what the routes will refuse."""
+        return self._questions.recognise(scope, spelling) if self._cache.ports else None
+
+    async def answer(
+        self, question: Question, spelling: bytes, name: str, required: Position | None = None
+    ) -> Entry | Failure:
+        """Return the answer, kept or new, which includes what is required; `name` is the request's id."""
+        asking, arrived = _Asking(question, spelling, required, name), next(self._ticks)
+        mark = self._freshness.mark(question.tag)
+        for _ in range(_ATTEMPTS):
+            entry = self._store.get(question.key, spelling)
+            if entry is not None and self._serves(entry, required):
+                return entry
+            flight = self._flights.get(question.key)
+            if flight is None:
+                return await self._fill(asking)
+            # Whoever asked first asks for all; what began before somebody came, and was overtaken by a change that was
+            # told before, is not for him.
+            outcome = await asyncio.shield(flight.outcome)
+            if isinstance(outcome, Entry):
+                is_new = flight.began > arrived or includes(outcome.position, mark)
+                if is_new and (required is None or includes(outcome.position, (required,))):
+                    return outcome
+            elif outcome is not None and (flight.began > arrived or flight.mark == mark):
+                return outcome
+        return _of_required_history(await self._ask(asking), required)
+
+    def variant(self, entry: Entry, coding: bytes) -> Variant:
+        """Return an entry's body in a coding; what is made for it is counted."""
+        if entry.has(coding):
+            return entry.variant(coding)
+        before = entry.size_bytes
+        variant = entry.variant(coding)
+        self._store.count(entry.key, entry, entry.size_bytes - before)
+        return variant
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -141,17 +173,28 @@ class CachedReads:
             # The routes say what is wrong with it.
             await self._app(scope, receive, send)
             return
-        spelling = _spelling(scope)
+        spelling = spelling_of(scope)
         entry = self._store.find(spelling)
         if entry is None or not self._serves(entry, required):
-            question = self._questions.recognise(scope, spelling)
+            question = self.recognise(scope, spelling)
             if question is None:
                 await self._app(scope, receive, send)
                 return
-            entry = await self._answer(_Asked(question, spelling, required), scope, receive, send)
-            if entry is None:
+            name = str(scope["state"]["request_id"])
+            outcome = await self.answer(question, spelling, name, required)
+            if isinstance(outcome, Failure):
+                refusal = self._refusals.refuse(outcome.error, name)
+                headers = [*refusal.headers, (b"content-length", b"%d" % len(refusal.body))]
+                await _send(scope, send, refusal.status, headers, refusal.body)
                 return
-        await self._send(entry, scope, send)
+            entry = outcome
+        accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
+        coding = entry.coding_for(accepted_codings(accepted)) if accepted else b""
+        variant = self.variant(entry, coding)
+        if is_known(scope, variant.entity_tag.decode()):
+            await _send(scope, send, _NOT_MODIFIED, variant.unchanged, b"")
+        else:
+            await _send(scope, send, _OK, variant.full, variant.body)
 
     def _serves(self, entry: Entry, required: Position | None) -> bool:
         """Whether a kept entry, which nothing is known against, may still be given to this client."""
@@ -162,141 +205,101 @@ class CachedReads:
             return False
         return required is None or includes(entry.position, (required,))
 
-    async def _answer(self, asked: _Asked, scope: Scope, receive: Receive, send: Send) -> Entry | None:
-        """Return an entry that answers the question; None when the request is answered."""
-        question, arrived = asked.question, next(self._ticks)
-        mark = self._freshness.mark(question.tag)
-        for _ in range(_ATTEMPTS):
-            entry = self._store.get(question.key, asked.spelling)
-            if entry is not None and self._serves(entry, asked.required):
-                return entry
-            flight = self._flights.get(question.key)
-            if flight is None:
-                return await self._fill(asked, scope, receive, send)
-            # Whoever asked first asks for all; what began before somebody came, and was overtaken by a change that was
-            # told before, is not for him.
-            outcome = await asyncio.shield(flight.outcome)
-            if isinstance(outcome, Entry):
-                is_new = flight.began > arrived or includes(outcome.position, mark)
-                if is_new and (asked.required is None or includes(outcome.position, (asked.required,))):
-                    return outcome
-            elif outcome is not None and (flight.began > arrived or flight.mark == mark):
-                await _replay(outcome, scope, send)
-                return None
-        await self._app(scope, receive, send)
-        return None
-
-    async def _fill(self, asked: _Asked, scope: Scope, receive: Receive, send: Send) -> Entry | None:
-        question = asked.question
+    async def _fill(self, asking: _Asking) -> Entry | Failure:
+        question = asking.question
         flight = _Flight(next(self._ticks), self._freshness.mark(question.tag))
         self._flights[question.key] = flight
         try:
-            outcome = await self._shared(asked) or await self._ask(asked, scope, receive)
+            outcome = await self._shared(asking) or await self._ask(asking)
             flight.outcome.set_result(outcome)
         finally:
             del self._flights[question.key]
             if not flight.outcome.done():
                 flight.outcome.set_result(None)
-        if not isinstance(outcome, Entry):
-            await _replay(outcome, scope, send)
-            return None
-        if asked.required is not None and outcome.position.epoch != asked.required.epoch:
-            # Of another history: the routes say so.
-            await self._app(scope, receive, send)
-            return None
-        return outcome
+        return _of_required_history(outcome, asking.required)
 
-    async def _ask(self, asked: _Asked, scope: Scope, receive: Receive) -> Entry | _Captured:
-        captured = _Captured()
-        await self._app(_whole(scope), receive, captured.take)
-        return self._kept(asked, captured)
+    async def _ask(self, asking: _Asking) -> Entry | Failure:
+        """Ask the ports; what fails is told in the log once, for all who wait for it."""
+        ports = self._cache.ports
+        assert ports  # noqa: S101  (nothing is recognised without them)
+        try:
+            reply = await asking.question.asked.reply(ports)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is told to the client, and in the log)
+            if isinstance(error, DatabaseUnavailable) and (kept := self._better_than_nothing(asking)):
+                return kept
+            self._refusals.note(error, asking.name)
+            return Failure(error)
+        return self._kept(asking, reply)
 
-    async def _shared(self, asked: _Asked) -> Entry | None:
+    async def _shared(self, asking: _Asking) -> Entry | None:
         """Return what another process has answered, if it still holds as far as this one knows."""
-        answers, question = self._cache.answers, asked.question
-        if answers is None or not self._freshness.is_known():
+        ports, question, required = self._cache.ports, asking.question, asking.required
+        if ports is None or not self._freshness.is_known():
             return None
-        found = await answers.get(question.shared_key)
+        found = await ports.answers.get(question.shared_key)
         entry = decode(found, question, now=self._clock()) if found else None
         if (
             entry is None
             or self._clock() >= entry.expires_at
             or not self._may_keep(entry)
-            or not (asked.required is None or includes(entry.position, (asked.required,)))
+            or not (required is None or includes(entry.position, (required,)))
         ):
             return None
-        self._store.put(question.key, entry, asked.spelling)
+        self._store.put(question.key, entry, asking.spelling)
         return entry
 
     def _may_keep(self, entry: Entry) -> bool:
         """Whether nothing that an answer was read from has changed since, as far as this process knows, and it does."""
         return self._freshness.is_known() and self._freshness.includes_all(entry.position, entry.tag)
 
-    def _kept(self, asked: _Asked, captured: _Captured) -> Entry | _Captured:
+    def _better_than_nothing(self, asking: _Asking) -> Entry | None:
+        """Return a kept answer that nothing is known against, while nobody can tell whether it still holds."""
+        kept = self._store.get(asking.question.key)
+        if kept is None:
+            return None
+        kept.better_than_nothing_until = self._clock() + _AWAY_SECONDS
+        return kept if self._serves(kept, asking.required) else None
+
+    def _kept(self, asking: _Asking, reply: Reply) -> Entry:
         """Make an entry of an answer, and keep it where nothing has changed since it was read."""
-        question = asked.question
-        if captured.status == _UNAVAILABLE and (kept := self._store.get(question.key)):
-            kept.better_than_nothing_until = self._clock() + _AWAY_SECONDS
-            return kept if self._serves(kept, asked.required) else captured
-        position = dict(captured.headers).get(_POSITION)
-        if captured.status != _OK or position is None:
-            return captured
+        question = asking.question
+        ttl_seconds = question.ttl_seconds
         entry = Entry(
             question.key,
             question.tag,
-            Position.parse(position.decode()),
-            captured.headers,
-            captured.body,
-            expires_at=self._clock() + question.ttl_seconds,
+            reply.position,
+            reply.headers,
+            reply.body,
+            expires_at=self._clock() + ttl_seconds,
         )
         if self._may_keep(entry):
-            self._store.put(question.key, entry, asked.spelling)
-            if answers := self._cache.answers:
-                ttl_seconds = question.ttl_seconds
+            self._store.put(question.key, entry, asking.spelling)
+            if ports := self._cache.ports:
                 content = encode(entry, ttl_seconds=ttl_seconds)
-                answers.put(question.shared_key, content, ttl_seconds=ttl_seconds)
+                ports.answers.put(question.shared_key, content, ttl_seconds=ttl_seconds)
         return entry
 
-    async def _send(self, entry: Entry, scope: Scope, send: Send) -> None:
-        accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
-        coding = entry.coding_for(accepted_codings(accepted)) if accepted else b""
-        if entry.has(coding):
-            variant = entry.variant(coding)
-        else:
-            before = entry.size_bytes
-            variant = entry.variant(coding)
-            self._store.count(entry.key, entry, entry.size_bytes - before)
-        if is_known(scope, variant.entity_tag.decode()):
-            await send({"type": "http.response.start", "status": 304, "headers": variant.unchanged})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        await send({"type": "http.response.start", "status": _OK, "headers": variant.full})
-        body = variant.body if scope["method"] == "GET" else b""
-        await send({"type": "http.response.body", "body": body})
+
+def _of_required_history(outcome: Entry | Failure, required: Position | None) -> Entry | Failure:
+    """Whatever was read is of this history; who requires another one's is told so."""
+    if isinstance(outcome, Entry):
+        try:
+            require_history(required, outcome.position)
+        except PositionInvalid as error:
+            return Failure(error)
+    return outcome
 
 
-def _spelling(scope: ReadScope) -> bytes:
+def spelling_of(scope: ReadScope) -> bytes:
+    """Return a request's path and query in the client's own words."""
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope["query_string"]
     return path + b"?" + query
 
 
-def _whole(scope: Scope) -> Scope:
-    """Return a request for the whole answer, of which every other can be made."""
-    headers = [(name, value) for name, value in scope["headers"] if name not in _FOR_THE_CACHE]
-    return {**scope, "method": "GET", "headers": headers}
-
-
-async def _replay(captured: _Captured, scope: Scope, send: Send) -> None:
-    """Send on what is not kept; a problem becomes this request's own."""
-    headers, body = captured.headers, captured.body
-    name = scope.get("state", {}).get("request_id")
-    if name and captured.status >= _PROBLEMS and body:
-        with suppress(msgspec.DecodeError):
-            problem = msgspec.json.decode(body)
-            if isinstance(problem, dict) and "request_id" in problem:
-                body = msgspec.json.encode({**problem, "request_id": name})
-                headers = [(field, value) for field, value in headers if field != b"content-length"]
-                headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": captured.status, "headers": headers})
+async def _send(
+    scope: ReadScope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    """Send a whole answer; HEAD has the headers alone."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})

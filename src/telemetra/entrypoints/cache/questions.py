@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from telemetra.domain.changes import LISTING, Tag, tag_of
 from telemetra.domain.errors import ParameterInvalid
 from telemetra.entrypoints.asgi import ReadScope
-from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.index import VERSION
-from telemetra.entrypoints.http.parameters import ParametersInvalid, read_parameters
-from telemetra.entrypoints.paths import canonical_path, decode_stream_id
+from telemetra.entrypoints.http.parameters import ParametersInvalid
+from telemetra.entrypoints.http.reads import Asked, Read
+from telemetra.entrypoints.paths import canonical_path
 from telemetra.settings import Settings
 
 _REMEMBERED: Final = 10_000
@@ -32,12 +32,14 @@ class Question:
     ttl_seconds: int
     shared_key: bytes
     """Where all processes of this version look for its answer."""
+    asked: Asked[Any] = field(compare=False)
+    """What to ask the ports, in the words of whoever asked."""
 
 
 class Questions:
     """Recognises the reads that declared themselves."""
 
-    def __init__(self, reads: Sequence[CachedRead], settings: Settings) -> None:
+    def __init__(self, reads: Sequence[Read[Any]], settings: Settings) -> None:
         self._reads = [
             (re.compile(re.escape(read.path).replace(r"\{stream_id\}", "([^/]+)")), read) for read in reads
         ]
@@ -66,19 +68,20 @@ class Questions:
         for pattern, read in self._reads:
             if found := pattern.fullmatch(path):
                 try:
-                    values = read_parameters(scope["query_string"], read.parameters).values
-                    ids = [decode_stream_id(segment) for segment in found.groups()]
-                    query = read.query(*ids, **values)
+                    asked = read.asked(scope["query_string"], *found.groups())
                 except (ParameterInvalid, ParametersInvalid):
                     return None
-                tag = tag_of(ids[0]) if ids else LISTING
                 return Question(
-                    (read.path, query), tag, self._ttl_seconds[read.path], _shared_key(read, query)
+                    (read.path, asked.query),
+                    LISTING if asked.stream_id is None else tag_of(asked.stream_id),
+                    self._ttl_seconds[read.path],
+                    _shared_key(read, asked.query),
+                    asked,
                 )
         return None
 
 
-def _shared_key(read: CachedRead, query: Hashable) -> bytes:
+def _shared_key(read: Read[Any], query: Hashable) -> bytes:
     """Return a digest: another version of this program may mean another thing by the same words."""
     words = f"{VERSION} {read.path} {query!r}".encode(errors="surrogatepass")
     return blake2b(words, digest_size=16).hexdigest().encode()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from hashlib import blake2b
-from typing import Any, Final, TypeVar, cast
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
@@ -16,22 +17,44 @@ from telemetra.domain.queries import Answer
 from telemetra.entrypoints.asgi import ReadScope
 from telemetra.entrypoints.http.headers import POSITION, headers_named
 
-T = TypeVar("T")
-
 VARY: Final = "Accept, Accept-Encoding"
 """And `Origin`, which the layer that decides about origins adds to every answer."""
 # With any max-age a browser would show old data after a live update said that there is new; a 304 is cheap.
 CACHE_CONTROL: Final = "no-cache"
+_TAG_DIGITS: Final = 32
 
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _encoder: Final = msgspec.json.Encoder()
 
 
-def respond(
-    request: Request[Any, Any, Any], answer: Answer[T], links: Mapping[str, str] | None = None
-) -> Response[T]:
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer (200) before anybody's wishes: its headers by small names, and the position that it was read at."""
+
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    position: Position
+
+
+def make_reply(answer: Answer[Any], links: Mapping[str, str]) -> Reply:
+    """Return the answer to a read; `links` are targets by their relation (RFC 8288)."""
+    body = _encoder.encode(answer.value)
+    headers = [
+        (b"etag", entity_tag(body).encode()),
+        (b"cache-control", CACHE_CONTROL.encode()),
+        (b"vary", VARY.encode()),
+        (POSITION.lower().encode(), str(answer.position).encode()),
+        (b"content-type", b"application/json"),
+    ]
+    if links:
+        told = ", ".join(f'<{target}>; rel="{relation}"' for relation, target in links.items())
+        headers.append((b"link", told.encode("latin-1")))
+    return Reply(headers, body, answer.position)
+
+
+def respond(request: Request[Any, Any, Any], reply: Reply) -> Response[Any]:
     """
-    Return the response to a read: `links` are targets by their relation (RFC 8288).
+    Return the response to a read that a route was asked.
 
     Every answer comes from the primary, at a position that is taken when the request is here: it includes whatever
     position the client has seen of the same history.
@@ -40,22 +63,25 @@ def respond(
         PositionInvalid: the client's position is of another history of the database.
 
     """
-    required = required_position(request.scope)
-    if required and required.epoch != answer.position.epoch:
-        raise PositionInvalid("The position belongs to another history of the database: read without it.")
-    body = _encoder.encode(answer.value)
-    headers = {
-        "ETag": entity_tag(body),
-        "Cache-Control": CACHE_CONTROL,
-        "Vary": VARY,
-        POSITION: str(answer.position),
-    }
-    if links:
-        headers["Link"] = ", ".join(f'<{target}>; rel="{relation}"' for relation, target in links.items())
-    if is_known(request.scope, headers["ETag"]):
-        return Response(content=cast("T", b""), status_code=304, headers=headers)
+    require_history(required_position(request.scope), reply.position)
+    headers = {name.decode(): value.decode("latin-1") for name, value in reply.headers}
+    if is_known(request.scope, headers["etag"]):
+        del headers["content-type"]
+        return Response(content=b"", status_code=304, headers=headers)
     # The body is encoded already; its type says what is in it, for the documentation.
-    return Response(content=cast("T", body), media_type="application/json", headers=headers)
+    return Response(content=reply.body, media_type=headers.pop("content-type"), headers=headers)
+
+
+def require_history(required: Position | None, position: Position) -> None:
+    """
+    Compare what an answer must include with the history that it was read in.
+
+    Raises:
+        PositionInvalid: the client's position is of another one.
+
+    """
+    if required and required.epoch != position.epoch:
+        raise PositionInvalid("The position belongs to another history of the database: read without it.")
 
 
 async def require_readable_position(request: Request[Any, Any, Any]) -> None:
@@ -77,7 +103,7 @@ def required_position(scope: ReadScope) -> Position | None:
 
 def entity_tag(body: bytes) -> str:
     """Return a strong validator: equal only for equal bytes."""
-    return f'"{blake2b(body, digest_size=16).hexdigest()}"'
+    return f'"{sha256(body).hexdigest()[:_TAG_DIGITS]}"'
 
 
 def is_known(scope: ReadScope, tag: str) -> bool:

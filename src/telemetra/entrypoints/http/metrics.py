@@ -14,14 +14,13 @@ from telemetra.domain.ports import Ports
 from telemetra.domain.queries import MAX_WINDOWS, ReadMetrics, WindowCursor
 from telemetra.domain.windows import MetricWindow
 from telemetra.entrypoints.http.answers import respond
-from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.cursors import encode_window_cursor, parse_window_cursor
 from telemetra.entrypoints.http.examples import WINDOW
 from telemetra.entrypoints.http.instants import parse_instant
 from telemetra.entrypoints.http.operations import Documented, operation
 from telemetra.entrypoints.http.paging import cursor_links, cursor_parameter, limit_parameter
-from telemetra.entrypoints.http.parameters import QueryParameter, read_parameters
-from telemetra.entrypoints.paths import decode_stream_id
+from telemetra.entrypoints.http.parameters import QueryParameter
+from telemetra.entrypoints.http.reads import Read
 
 
 def _time_parameter(name: str, description: str, example: str) -> QueryParameter:
@@ -40,10 +39,19 @@ METRICS_PARAMETERS: Final = (
     cursor_parameter(parse_window_cursor),
 )
 
-METRICS_READ: Final = CachedRead(
+
+def _next(windows: Sequence[MetricWindow]) -> str:
+    return encode_window_cursor(WindowCursor(windows[-1].window_start, windows[-1].window_end))
+
+
+METRICS_READ: Final = Read(
     path="/api/v1/streams/{stream_id}/metrics",
     parameters=METRICS_PARAMETERS,
     query=lambda stream_id, **values: ReadMetrics(stream_id=stream_id, **values),
+    ask=lambda ports, query: ports.metrics.list(query),
+    links=lambda parameters, _, answer: cursor_links(
+        parameters, _next(answer.value) if answer.more else None
+    ),
     ttl_setting="cache_ttl_metrics",
 )
 
@@ -74,11 +82,4 @@ async def list_metrics(
     The range is half-open on `window_start`: `start_time` is in it, `end_time` is not, so that ranges side by side
     share no window. A known stream with nothing in the range gives `[]`.
     """
-    parameters = read_parameters(request.scope["query_string"], METRICS_PARAMETERS)
-    query = ReadMetrics(stream_id=decode_stream_id(stream_id), **parameters.values)
-    answer = await ports.metrics.list(query)
-    return respond(request, answer, cursor_links(parameters, _next(answer.value) if answer.more else None))
-
-
-def _next(windows: Sequence[MetricWindow]) -> str:
-    return encode_window_cursor(WindowCursor(windows[-1].window_start, windows[-1].window_end))
+    return respond(request, await METRICS_READ.asked(request.scope["query_string"], stream_id).reply(ports))

@@ -14,13 +14,12 @@ from telemetra.domain.moments import Moment, MomentType
 from telemetra.domain.ports import Ports
 from telemetra.domain.queries import MAX_MOMENTS, MomentCursor, ReadMoments
 from telemetra.entrypoints.http.answers import respond
-from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.cursors import encode_moment_cursor, parse_moment_cursor
 from telemetra.entrypoints.http.examples import MOMENT
 from telemetra.entrypoints.http.operations import Documented, operation
 from telemetra.entrypoints.http.paging import cursor_links, cursor_parameter, limit_parameter
-from telemetra.entrypoints.http.parameters import QueryParameter, read_parameters
-from telemetra.entrypoints.paths import decode_stream_id
+from telemetra.entrypoints.http.parameters import QueryParameter
+from telemetra.entrypoints.http.reads import Read
 
 
 def _parse_moment_type(text: str) -> MomentType:
@@ -41,10 +40,19 @@ MOMENTS_PARAMETERS: Final = (
     cursor_parameter(parse_moment_cursor),
 )
 
-MOMENTS_READ: Final = CachedRead(
+
+def _next(moments: Sequence[Moment]) -> str:
+    return encode_moment_cursor(MomentCursor(moments[-1].timestamp, moments[-1].moment_id))
+
+
+MOMENTS_READ: Final = Read(
     path="/api/v1/streams/{stream_id}/moments",
     parameters=MOMENTS_PARAMETERS,
     query=lambda stream_id, **values: ReadMoments(stream_id=stream_id, **values),
+    ask=lambda ports, query: ports.moments.list(query),
+    links=lambda parameters, _, answer: cursor_links(
+        parameters, _next(answer.value) if answer.more else None
+    ),
     ttl_setting="cache_ttl_metrics",
 )
 
@@ -74,11 +82,4 @@ async def list_moments(
 
     A known stream without such moments gives `[]`.
     """
-    parameters = read_parameters(request.scope["query_string"], MOMENTS_PARAMETERS)
-    query = ReadMoments(stream_id=decode_stream_id(stream_id), **parameters.values)
-    answer = await ports.moments.list(query)
-    return respond(request, answer, cursor_links(parameters, _next(answer.value) if answer.more else None))
-
-
-def _next(moments: Sequence[Moment]) -> str:
-    return encode_moment_cursor(MomentCursor(moments[-1].timestamp, moments[-1].moment_id))
+    return respond(request, await MOMENTS_READ.asked(request.scope["query_string"], stream_id).reply(ports))

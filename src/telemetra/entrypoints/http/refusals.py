@@ -1,8 +1,13 @@
-"""Refusals: what is done when a handler raises: a problem, whatever happened, and a line where one is due."""
+"""
+Refusals: what is answered when something raises, and the line in the log where one is due.
+
+Knows nothing of who asked: the routes' framework hands its errors here, and so does the cache in front of the routes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -33,57 +38,100 @@ _RETRY_AFTER_SECONDS: Final = 1
 _log = structlog.get_logger(__name__)
 
 
-def exception_handlers(*, debug: bool = False) -> ExceptionHandlersMap:
-    """Return what the application does about errors: problems, whatever happens; with `debug`, with the fault's text."""
-    return {
-        ParametersInvalid: _answer_parameters,
-        TelemetraError: _answer_error,
-        HTTPException: _answer_http,
-        Exception: _answer_unforeseen_in_full if debug else _answer_unforeseen,
-    }
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is a problem."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
 
 
-def _answer_parameters(request: Request[Any, Any, Any], error: ParametersInvalid) -> Response[Any]:
-    return _invalid(request, INVALID_PARAMETER, error.errors)
+class Refusals:
+    """Makes refusals of errors; with `debug` they tell the text of what nobody foresaw."""
+
+    def __init__(self, *, debug: bool = False) -> None:
+        self._debug = debug
+
+    def handlers(self) -> ExceptionHandlersMap:
+        """Return what the framework does about errors: a problem, whatever happens."""
+        return dict.fromkeys((ParametersInvalid, TelemetraError, HTTPException, Exception), self._handle)
+
+    def note(self, error: Exception, request_id: str) -> None:
+        """Leave the line that an error is due: one that an operator can do something about."""
+        if isinstance(error, (ParametersInvalid, TelemetraError)):
+            kind = _kind_of(error)
+            if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                # The request's own line says the rest.
+                _log.error("http_request_refused", code=kind.code, reason=str(error), request_id=request_id)
+        elif not isinstance(error, HTTPException) or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("http_request_failed", exc_info=error, request_id=request_id)
+
+    def refuse(self, error: Exception, request_id: str) -> Refusal:
+        """Return what is answered to the request of this name."""
+        if isinstance(error, ParametersInvalid):
+            return _invalid(INVALID_PARAMETER, error.errors, request_id)
+        if isinstance(error, TelemetraError):
+            return _of_the_domain(error, request_id)
+        if isinstance(error, HTTPException):
+            return _of_the_framework(error, request_id)
+        if self._debug:
+            return _problem(problem_of(INTERNAL, f"{type(error).__name__}: {error}", request_id))
+        return _problem(internal_problem(request_id))
+
+    def _handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        name = str(request.scope.get("state", {}).get("request_id", ""))
+        self.note(error, name)
+        refusal = self.refuse(error, name)
+        headers = {field.decode(): value.decode("latin-1") for field, value in refusal.headers}
+        media_type = headers.pop("content-type")
+        return Response(
+            content=refusal.body, status_code=refusal.status, media_type=media_type, headers=headers
+        )
 
 
-def _answer_error(request: Request[Any, Any, Any], error: TelemetraError) -> Response[Any]:
-    kind = next(PROBLEM_KINDS[known] for known in type(error).__mro__ if known in PROBLEM_KINDS)
+def _kind_of(error: Exception) -> ProblemKind:
+    if isinstance(error, ParametersInvalid):
+        return INVALID_PARAMETER
+    return next(
+        PROBLEM_KINDS[known]
+        for known in type(error).__mro__
+        if issubclass(known, TelemetraError) and known in PROBLEM_KINDS
+    )
+
+
+def _of_the_domain(error: TelemetraError, request_id: str) -> Refusal:
+    kind = _kind_of(error)
     match error:
         case ParameterInvalid():
-            return _invalid(request, kind, [error])
+            return _invalid(kind, [error], request_id)
         case PositionInvalid():
-            return _invalid(request, kind, [ParameterInvalid(POSITION, str(error))])
-    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # The first line that says what an operator can do something about; the request's own line says the rest.
-        _log.error("http_request_refused", code=kind.code, reason=str(error))
+            return _invalid(kind, [ParameterInvalid(POSITION, str(error))], request_id)
     headers = {}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(getattr(error, "retry_after_seconds", _RETRY_AFTER_SECONDS))
-    return _respond(problem_of(kind, kind.detail or str(error), _name(request)), headers)
+        headers["retry-after"] = str(getattr(error, "retry_after_seconds", _RETRY_AFTER_SECONDS))
+    return _problem(problem_of(kind, kind.detail or str(error), request_id), headers)
 
 
-def _invalid(
-    request: Request[Any, Any, Any], kind: ProblemKind, errors: Sequence[ParameterInvalid]
-) -> Response[Any]:
+def _invalid(kind: ProblemKind, errors: Sequence[ParameterInvalid], request_id: str) -> Refusal:
     """Name every parameter by itself; an error that concerns two of them names both."""
     told = [
         InvalidParameter(name=name, reason=error.reason)
         for error in errors
         for name in error.name.split(", ")
     ]
-    general = problem_of(kind, " ".join(str(error) for error in errors), _name(request))
-    return _respond(ParameterProblem(**_fields(general), errors=told))
+    general = problem_of(kind, " ".join(str(error) for error in errors), request_id)
+    return _problem(ParameterProblem(**_fields(general), errors=told))
 
 
-def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+def _of_the_framework(error: HTTPException, request_id: str) -> Refusal:
     """Tell what the framework refuses: unknown paths, methods, bad requests."""
-    status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
+    status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _answer_unforeseen(request, error)
+        return _problem(internal_problem(request_id))
     detail = _DETAILS.get(status, f"{status.description}.")
     kind = ProblemKind(status, status.phrase.lower().replace(" ", "_").replace("-", "_"), status.phrase)
-    return _respond(problem_of(kind, detail, _name(request)), headers)
+    return _problem(problem_of(kind, detail, request_id), dict(error.headers or {}))
 
 
 _DETAILS: Final = {
@@ -93,28 +141,14 @@ _DETAILS: Final = {
 }
 
 
-def _answer_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    _log.error("http_request_failed", exc_info=error)
-    return _respond(internal_problem(_name(request)))
-
-
-def _answer_unforeseen_in_full(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    _log.error("http_request_failed", exc_info=error)
-    return _respond(problem_of(INTERNAL, f"{type(error).__name__}: {error}", _name(request)))
-
-
 def _fields(problem: Problem) -> dict[str, Any]:
     return {name: getattr(problem, name) for name in Problem.__dataclass_fields__}
 
 
-def _name(request: Request[Any, Any, Any]) -> str:
-    return str(request.scope.get("state", {}).get("request_id", ""))
-
-
-def _respond(problem: Problem, headers: dict[str, str] | None = None) -> Response[Any]:
-    return Response(
-        content=encode_problem(problem),
-        status_code=problem.status,
-        media_type=PROBLEM_MEDIA_TYPE,
-        headers={"Cache-Control": "no-store"} | (headers or {}),
+def _problem(problem: Problem, headers: dict[str, str] | None = None) -> Refusal:
+    told = {"cache-control": "no-store", "content-type": PROBLEM_MEDIA_TYPE} | (headers or {})
+    return Refusal(
+        int(problem.status),
+        [(name.lower().encode(), value.encode("latin-1")) for name, value in told.items()],
+        encode_problem(problem),
     )

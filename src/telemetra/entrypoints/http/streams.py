@@ -13,20 +13,27 @@ from telemetra.domain.ports import Ports
 from telemetra.domain.queries import MAX_STREAMS, ListStreams
 from telemetra.domain.streams import Stream
 from telemetra.entrypoints.http.answers import respond
-from telemetra.entrypoints.http.cached_reads import CachedRead
 from telemetra.entrypoints.http.examples import STREAM
 from telemetra.entrypoints.http.operations import Documented, operation
 from telemetra.entrypoints.http.paging import OFFSET_PARAMETER, limit_parameter, offset_links
-from telemetra.entrypoints.http.parameters import read_parameters
-from telemetra.entrypoints.paths import decode_stream_id
+from telemetra.entrypoints.http.reads import Read
 
 LIST_PARAMETERS: Final = (limit_parameter(most=MAX_STREAMS, default=ListStreams().limit), OFFSET_PARAMETER)
 
-LIST_READ: Final = CachedRead(
-    path="/api/v1/streams", parameters=LIST_PARAMETERS, query=ListStreams, ttl_setting="cache_ttl_streams"
+LIST_READ: Final = Read(
+    path="/api/v1/streams",
+    parameters=LIST_PARAMETERS,
+    query=ListStreams,
+    ask=lambda ports, query: ports.streams.list(query),
+    links=lambda parameters, query, answer: offset_links(parameters, query, more=answer.more),
+    ttl_setting="cache_ttl_streams",
 )
-STREAM_READ: Final = CachedRead(
-    path="/api/v1/streams/{stream_id}", parameters=(), query=str, ttl_setting="cache_ttl_streams"
+STREAM_READ: Final = Read(
+    path="/api/v1/streams/{stream_id}",
+    parameters=(),
+    query=str,
+    ask=lambda ports, stream_id: ports.streams.get(stream_id),
+    ttl_setting="cache_ttl_streams",
 )
 
 
@@ -55,10 +62,7 @@ async def list_streams(
     A page past the end is empty. Streams that are updated while you page through may appear twice or move: for an
     exact copy read all pages, then follow the streams live.
     """
-    parameters = read_parameters(request.scope["query_string"], LIST_PARAMETERS)
-    query = ListStreams(**parameters.values)
-    answer = await ports.streams.list(query)
-    return respond(request, answer, offset_links(parameters, query, more=answer.more))
+    return respond(request, await LIST_READ.asked(request.scope["query_string"]).reply(ports))
 
 
 @get(
@@ -76,5 +80,4 @@ async def get_stream(
     request: Request[Any, Any, Any], stream_id: FromPath[str], ports: NamedDependency[Ports]
 ) -> Response[Stream]:
     """Return one stream as its writers describe it."""
-    read_parameters(request.scope["query_string"], ())
-    return respond(request, await ports.streams.get(decode_stream_id(stream_id)))
+    return respond(request, await STREAM_READ.asked(request.scope["query_string"], stream_id).reply(ports))
