@@ -40,6 +40,7 @@ class Service:
     database: MemoryDatabase
     redis: MemoryProbe
     answers: MemoryAnswers
+    bus: MemoryLiveBus
 
     async def write(
         self, stream_id: str, *, windows: int = 0, moments: int = 0, title: str = "A stream"
@@ -208,6 +209,7 @@ async def running(
 ) -> AsyncIterator[Service]:
     """Run the application; `replaced` ports stand in for those of the database in memory."""
     database, redis, answers = database or MemoryDatabase(), MemoryProbe(), answers or MemoryAnswers()
+    bus = bus or MemoryLiveBus()
 
     @asynccontextmanager
     async def open_ports() -> AsyncIterator[Ports]:
@@ -220,7 +222,7 @@ async def running(
             transport=httpx.ASGITransport(app), base_url="http://test", timeout=PATIENCE_SECONDS
         ) as client,
     ):
-        yield Service(app, client, database, redis, answers)
+        yield Service(app, client, database, redis, answers, bus)
 
 
 @asynccontextmanager

@@ -75,8 +75,8 @@ async def counting(
     metrics = Metrics(beside.database if beside else MemoryDatabase())
     streams = Streams(metrics.database)
     ports = {"metrics": metrics, "streams": streams}
-    answers = beside.answers if beside else None
-    async with running(database=metrics.database, answers=answers, replaced=ports, **settings) as service:
+    shared: dict[str, Any] = {"answers": beside.answers, "bus": beside.bus} if beside else {}
+    async with running(database=metrics.database, replaced=ports, **shared, **settings) as service:
         if not beside:
             await service.write("lofi", windows=250)
         await told(service)
@@ -374,11 +374,38 @@ async def test_what_another_process_has_answered_before_a_change_does_not_count(
 async def test_junk_among_the_shared_answers_is_a_miss(junk: bytes) -> None:
     async with counting() as (first, _, _), counting(beside=first) as (second, metrics, _):
         await first.get(METRICS)
+        assert first.answers._answers
         for key in first.answers._answers:
             first.answers.put(key, junk, ttl_seconds=60)
         answer = await second.get(METRICS)
         assert (answer.status_code, len(answer.json())) == (200, 100)
         assert metrics.asked == 1
+
+
+async def test_a_process_alone_shares_with_nobody() -> None:
+    async with counting() as (service, _, _):
+        await service.get(METRICS)
+        await service.get(METRICS)
+        assert not service.answers._answers
+
+
+async def test_what_a_process_alone_has_no_room_for_is_found_again() -> None:
+    async with counting(cache_memory_bytes=0) as (service, metrics, _):
+        one = await service.get(METRICS)
+        other = await service.get(METRICS)
+        assert metrics.asked == 1
+        assert (one.content, one.headers["etag"]) == (other.content, other.headers["etag"])
+
+
+async def test_what_a_process_alone_lets_go_of_is_found_again_if_it_was_asked_twice() -> None:
+    async with counting(cache_memory_bytes=50_000) as (service, metrics, _):
+        for url in (METRICS, METRICS, METRICS + "?limit=99", METRICS + "?limit=98"):
+            await service.get(url)
+        assert metrics.asked == 3
+        await service.get(METRICS)
+        assert metrics.asked == 3
+        await service.get(METRICS + "?limit=99")
+        assert metrics.asked == 4
 
 
 async def test_with_the_database_away_what_is_kept_goes_on() -> None:

@@ -74,7 +74,7 @@ def create_app(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_ports() as ports, entrance.open(ports.feed, ports.bus):
             app.state[PORTS_STATE] = ports
-            response_cache.ports = ports
+            response_cache.open(ports, is_alone=lambda: entrance.is_alone)
             yield
 
     @cache

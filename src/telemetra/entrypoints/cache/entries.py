@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
-from telemetra.domain.changes import Tag
 from telemetra.domain.positions import Position
+from telemetra.entrypoints.cache.questions import Question
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -43,22 +43,32 @@ class Entry:
         "better_than_nothing_until",
         "expires_at",
         "headers",
+        "is_asked_again",
         "key",
         "position",
+        "shared_key",
         "size_bytes",
         "tag",
     )
 
     def __init__(
-        self, key: Hashable, tag: Tag, position: Position, headers: Headers, body: bytes, *, expires_at: float
+        self,
+        question: Question,
+        position: Position,
+        headers: Headers,
+        body: bytes,
+        *,
+        expires_at: float,
     ) -> None:
         named = dict(headers)
-        self.key = key
-        self.tag = tag
+        self.key = question.key
+        self.tag = question.tag
+        self.shared_key = question.shared_key
         self.position = position
         self.expires_at = expires_at
         self.better_than_nothing_until = 0.0
         """While the database is away: given though nobody can tell whether it still holds."""
+        self.is_asked_again = False
         self.headers = headers
         self._tag_text = named[b"etag"].strip(b'"')
         self._headers = [(name, value) for name, value in headers if name not in {b"etag", b"content-length"}]

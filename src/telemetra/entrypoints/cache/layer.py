@@ -21,9 +21,9 @@ from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.cache.entries import Entry, Variant, accepted_codings
 from telemetra.entrypoints.cache.freshness import Freshness, Mark, includes
+from telemetra.entrypoints.cache.level import SharedLevel
 from telemetra.entrypoints.cache.local import LocalStore
 from telemetra.entrypoints.cache.questions import Question, Questions
-from telemetra.entrypoints.cache.shared import decode, encode
 from telemetra.entrypoints.http.answers import Reply, is_known, require_history, required_position
 from telemetra.entrypoints.http.reads import Read
 from telemetra.entrypoints.http.refusals import Refusals
@@ -42,9 +42,17 @@ class ResponseCache:
     def __init__(self, settings: Settings, *, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.freshness = Freshness(clock)
+        self.shared = SharedLevel(clock)
+        self.store: LocalStore[Entry] = LocalStore(
+            max_bytes=settings.cache_memory_bytes, evicted=self.shared.take_evicted
+        )
         self.ports: Ports | None = None
-        """Whom to ask: the database, and what other processes have answered; None until they are open."""
-        self.store: LocalStore[Entry] = LocalStore(max_bytes=settings.cache_memory_bytes)
+        """Whom to ask; None until they are open."""
+
+    def open(self, ports: Ports, *, is_alone: Callable[[], bool]) -> None:
+        """Answer reads from now on; `is_alone` says whether this process knows that there is no other."""
+        self.shared.open(ports.answers, is_alone=is_alone)
+        self.ports = ports
 
     def heard(self) -> None:
         """Note a word from the relay."""
@@ -112,6 +120,7 @@ class CachedReads:
         self._app = app
         self._cache = cache
         self._store = cache.store
+        self._shared = cache.shared
         self._freshness = cache.freshness
         self._clock = cache.clock
         self._questions = Questions(reads, settings)
@@ -123,7 +132,10 @@ class CachedReads:
     def kept(self, spelling: bytes) -> Entry | None:
         """Return the kept answer to a request for nothing newer, if it has been asked in these words before."""
         entry = self._store.find(spelling)
-        return entry if entry is not None and self._serves(entry, None) else None
+        if entry is None or not self._serves(entry, None):
+            return None
+        entry.is_asked_again = True
+        return entry
 
     def recognise(self, scope: ReadScope, spelling: bytes) -> Question | None:
         """Return what is asked; None for what is none of the reads, or what the routes will refuse."""
@@ -138,6 +150,7 @@ class CachedReads:
         for _ in range(_ATTEMPTS):
             entry = self._store.get(question.key, spelling)
             if entry is not None and self._serves(entry, required):
+                entry.is_asked_again = True
                 return entry
             flight = self._flights.get(question.key)
             if flight is None:
@@ -210,7 +223,7 @@ class CachedReads:
         flight = _Flight(next(self._ticks), self._freshness.mark(question.tag))
         self._flights[question.key] = flight
         try:
-            outcome = await self._shared(asking) or await self._ask(asking)
+            outcome = await self._find_shared(asking) or await self._ask(asking)
             flight.outcome.set_result(outcome)
         finally:
             del self._flights[question.key]
@@ -231,13 +244,12 @@ class CachedReads:
             return Failure(error)
         return self._kept(asking, reply)
 
-    async def _shared(self, asking: _Asking) -> Entry | None:
+    async def _find_shared(self, asking: _Asking) -> Entry | None:
         """Return what another process has answered, if it still holds as far as this one knows."""
-        ports, question, required = self._cache.ports, asking.question, asking.required
-        if ports is None or not self._freshness.is_known():
+        question, required = asking.question, asking.required
+        if not self._freshness.is_known():
             return None
-        found = await ports.answers.get(question.shared_key)
-        entry = decode(found, question, now=self._clock()) if found else None
+        entry = await self._shared.get(question)
         if (
             entry is None
             or self._clock() >= entry.expires_at
@@ -263,20 +275,16 @@ class CachedReads:
     def _kept(self, asking: _Asking, reply: Reply) -> Entry:
         """Make an entry of an answer, and keep it where nothing has changed since it was read."""
         question = asking.question
-        ttl_seconds = question.ttl_seconds
         entry = Entry(
-            question.key,
-            question.tag,
+            question,
             reply.position,
             reply.headers,
             reply.body,
-            expires_at=self._clock() + ttl_seconds,
+            expires_at=self._clock() + question.ttl_seconds,
         )
         if self._may_keep(entry):
-            self._store.put(question.key, entry, asking.spelling)
-            if ports := self._cache.ports:
-                content = encode(entry, ttl_seconds=ttl_seconds)
-                ports.answers.put(question.shared_key, content, ttl_seconds=ttl_seconds)
+            is_kept = self._store.put(question.key, entry, asking.spelling)
+            self._shared.take_new(entry, is_kept=is_kept)
         return entry
 
 

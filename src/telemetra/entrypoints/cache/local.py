@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from telemetra.domain.changes import Tag
 
@@ -32,6 +32,10 @@ class Kept(Protocol):
 K = TypeVar("K", bound=Kept)
 
 
+def _forget(_: Any) -> None:
+    """Do nothing about what is let go of."""
+
+
 class LocalStore(Generic[K]):
     """
     Entries by canonical key, each found by the spellings of it that were asked for, too.
@@ -39,10 +43,14 @@ class LocalStore(Generic[K]):
     Nothing here takes longer when there are more of them.
     """
 
-    def __init__(self, *, max_bytes: int, max_spellings: int = 8) -> None:
+    def __init__(
+        self, *, max_bytes: int, max_spellings: int = 8, evicted: Callable[[K], None] = _forget
+    ) -> None:
         self.size_bytes = 0
         self._max_bytes = max_bytes
         self._max_spellings = max_spellings
+        self._evicted = evicted
+        """Is given what there is no more room for."""
         self._entries: OrderedDict[Hashable, K] = OrderedDict()
         self._by_tag: dict[Tag, set[Hashable]] = {}
         self._sizes: dict[Hashable, int] = {}
@@ -70,16 +78,17 @@ class LocalStore(Generic[K]):
                 self._remember(key, spelling)
         return entry
 
-    def put(self, key: Hashable, entry: K, spelling: bytes) -> None:
-        """Keep an entry in place of the one that has its key; one that is larger than all the room is not kept."""
+    def put(self, key: Hashable, entry: K, spelling: bytes) -> bool:
+        """Keep an entry in place of the one that has its key; False for one that is larger than all the room."""
         self.drop(key)
         if entry.size_bytes + _ENTRY_BYTES > self._max_bytes:
-            return
+            return False
         self._entries[key] = entry
         self._by_tag.setdefault(entry.tag, set()).add(key)
         self._grow(key, entry.size_bytes + _ENTRY_BYTES)
         self._remember(key, spelling)
         self._shrink()
+        return True
 
     def count(self, key: Hashable, entry: K, more_bytes: int) -> None:
         """Count what an entry has taken on, if it is still kept."""
@@ -93,7 +102,9 @@ class LocalStore(Generic[K]):
 
     def _shrink(self) -> None:
         while self.size_bytes > self._max_bytes and self._entries:
-            self.drop(next(iter(self._entries)))
+            key, entry = next(iter(self._entries.items()))
+            self.drop(key)
+            self._evicted(entry)
 
     def drop(self, key: Hashable) -> None:
         """Let go of an entry, if it is there."""

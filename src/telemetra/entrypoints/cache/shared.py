@@ -54,8 +54,7 @@ def decode(content: bytes, question: Question, *, now: float) -> Entry | None:
         _log.warning("shared_answer_unreadable", reason=str(error))
         return None
     return Entry(
-        question.key,
-        question.tag,
+        question,
         position,
         written.headers,
         written.body,

@@ -85,6 +85,11 @@ class Relay:
         self._tasks: list[asyncio.Task[NoReturn]] = []
         self._jitter = Random()  # noqa: S311  (spreads retries, guards nothing)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether this process leads, and what it published last was heard here and nowhere else."""
+        return self._heard_by == 1 and self._echoed == self._sent
+
     async def __aenter__(self) -> Self:
         self._heard_at = asyncio.get_running_loop().time()
         parts = {"lead": self._lead, "listen": self._listen, "stand-in": self._stand_in_for_the_silent}
@@ -130,8 +135,7 @@ class Relay:
 
         Nobody here knows what other processes listen to. One that was heard may be another: only an echo tells.
         """
-        is_alone = self._heard_by == 1 and self._echoed == self._sent
-        return self._taker.streams if is_alone else None
+        return self._taker.streams if self.is_alone else None
 
     def _is_for_nobody(self, step: Step) -> bool:
         """Whether a step has nothing new, and no other process to tell so."""

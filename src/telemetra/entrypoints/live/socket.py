@@ -46,6 +46,7 @@ class LiveEntrance:
         self._settings = settings
         self._watcher = watcher
         self._hub: LiveHub | None = None
+        self._relay: Relay | None = None
         self.admission = Admission(
             max_listeners=settings.live_max_listeners,
             max_per_address=settings.live_max_listeners_per_address,
@@ -65,6 +66,11 @@ class LiveEntrance:
             raise HubClosed
         return self._hub
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether this process knows that there is no other."""
+        return self._relay is not None and self._relay.is_alone
+
     @asynccontextmanager
     async def open(self, feed: ChangeFeed, bus: LiveBus) -> AsyncIterator[None]:
         """Follow the changes and let listeners in; at the end they are told to come back later."""
@@ -78,8 +84,9 @@ class LiveEntrance:
                 unfollow=subscription.unfollow,
                 watcher=self._watcher,
             )
-            async with hub, Relay(feed, bus, subscription, hub):
+            async with hub, Relay(feed, bus, subscription, hub) as relay:
                 self._hub = hub
+                self._relay = relay
                 yield
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, segment: str) -> None:
