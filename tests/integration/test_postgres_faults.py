@@ -156,6 +156,43 @@ async def test_a_full_pool_is_told_within_the_acquire_bound(own_database: Postgr
         assert await pool.fetch("select 1")
 
 
+async def test_readers_that_are_given_up_leave_no_connection_behind(own_database: PostgresAddress) -> None:
+    address = dataclasses.replace(own_database, pool_size=2)
+    async with open_pool(address) as pool:
+        for number in range(40):
+            asking = [asyncio.create_task(pool.fetch("select pg_sleep(0.001)")) for _ in range(6)]
+            # After so many turns of the loop some wait to be handed a connection, some hold one, some are done.
+            for _ in range(number):
+                await asyncio.sleep(0)
+            for given_up in asking[number % 2 :: 2]:
+                given_up.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        async with asyncio.timeout(30):
+            rows = await asyncio.gather(*(pool.fetch("select pg_backend_pid() as pid") for _ in range(50)))
+    assert len({row["pid"] for (row,) in rows}) <= address.pool_size
+
+
+async def test_one_that_is_given_up_as_it_gets_the_connection_hands_it_on(
+    own_database: PostgresAddress,
+) -> None:
+    async with open_pool(dataclasses.replace(own_database, pool_size=1)) as pool, asyncio.timeout(30):
+
+        async def read_and_give_up_the_next() -> None:
+            await pool.fetch("select pg_sleep(0.01)")
+            # It was handed the connection just now, and does not know yet.
+            second.cancel()
+
+        first = asyncio.create_task(read_and_give_up_the_next())
+        await asyncio.sleep(0)
+        second = asyncio.create_task(pool.fetch("select 1"))
+        third = asyncio.create_task(pool.fetch("select 1"))
+        await first
+        assert await third
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert await pool.fetch("select 1")
+
+
 async def test_a_wrong_password_is_one_line_without_the_password(own_database: PostgresAddress) -> None:
     wrong = dataclasses.replace(own_database, password="not-the-password")
     with pytest.raises(DatabaseUnavailable, match="password authentication failed") as caught:
