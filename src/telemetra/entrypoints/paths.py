@@ -8,6 +8,7 @@ may hold any character, so routing goes by the path as it was sent, and only a s
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -20,6 +21,8 @@ _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _LEFT_ALONE: Final = "/:@!$&'()*+,;=~"
+_REMEMBERED: Final = 1_000
+_LONGEST_REMEMBERED: Final = 512
 _EMPTY_SEGMENT: Final = "%"
 """Stands for nothing between two slashes: it decodes to no id, where the router would close the gap."""
 
@@ -42,13 +45,29 @@ class RawPaths:
 def sent_path(scope: ReadScope) -> str:
     """Return the path of a request as it was sent, in nothing but printable ASCII."""
     raw: bytes | None = scope.get("raw_path")
-    sent = raw.decode("latin-1").partition("?")[0] if raw else quote(scope["path"], safe=_LEFT_ALONE)
-    return quote(sent, safe="%" + _LEFT_ALONE, encoding="latin-1")
+    if raw and len(raw) <= _LONGEST_REMEMBERED:
+        return _printable(raw)
+    return _printable.__wrapped__(raw) if raw else _quoted(quote(scope["path"], safe=_LEFT_ALONE))
 
 
 def canonical_path(scope: ReadScope) -> str:
     """Return the path that a request is routed on: equivalent spellings made one (RFC 3986, section 6.2.2)."""
-    path = _ESCAPE.sub(_canonical_escape, sent_path(scope))
+    sent = sent_path(scope)
+    return (_canonical if len(sent) <= _LONGEST_REMEMBERED else _canonical.__wrapped__)(sent)
+
+
+@lru_cache(_REMEMBERED)
+def _printable(raw: bytes) -> str:
+    return _quoted(raw.decode("latin-1").partition("?")[0])
+
+
+def _quoted(sent: str) -> str:
+    return quote(sent, safe="%" + _LEFT_ALONE, encoding="latin-1")
+
+
+@lru_cache(_REMEMBERED)
+def _canonical(sent: str) -> str:
+    path = _ESCAPE.sub(_canonical_escape, sent)
     while "//" in path:
         path = path.replace("//", f"/{_EMPTY_SEGMENT}/")
     return path

@@ -13,7 +13,7 @@ from typing import Any, Final
 from telemetra.adapters.postgres import statements
 from telemetra.adapters.postgres.connections import PostgresPool, Record
 from telemetra.adapters.postgres.epoch import Epoch
-from telemetra.adapters.postgres.rows import to_moment, to_position, to_stream, to_window
+from telemetra.adapters.postgres.rows import to_moment, to_position, to_stream, to_windows
 from telemetra.domain.errors import StreamNotFound
 from telemetra.domain.moments import Moment
 from telemetra.domain.queries import Answer, ListStreams, ReadMetrics, ReadMoments
@@ -62,7 +62,7 @@ class PostgresMetrics:
         epoch = self._epoch.id
         stand, *rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *instants)
         _require_known(stand, query.stream_id)
-        windows = [to_window(row, query.stream_id) for row in rows[: query.limit]]
+        windows = to_windows(rows[: query.limit], query.stream_id)
         return Answer(value=windows, position=to_position(stand, epoch), more=len(rows) > query.limit)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
+from telemetra.adapters.postgres.columns import WINDOW
 from telemetra.adapters.postgres.connections import Record
 from telemetra.domain.changes import Change, ChangeKind, Removal, RemovedWindow
 from telemetra.domain.moments import Moment, MomentType
@@ -20,11 +22,14 @@ _MOMENT_TYPES: Final[dict[str, MomentType]] = {str(kind): kind for kind in Momen
 _new_window: Final = MetricWindow.__new__
 _set_stream_id: Final = WindowSummary.__dict__["stream_id"].__set__
 _set_top_emotes: Final = WindowSummary.__dict__["top_emotes"].__set__
-_WINDOW_SLOTS: Final = [
-    (field.name, getattr(MetricWindow, field.name).__set__)
+_SLOTS: Final = {
+    field.name: getattr(MetricWindow, field.name).__set__
     for field in dataclasses.fields(MetricWindow)
     if field.name not in {"stream_id", "top_emotes"}
-]
+}
+_BY_NAME: Final = list(_SLOTS.items())
+_BY_PLACE: Final = [(list(WINDOW).index(name), put) for name, put in _SLOTS.items()]
+_EMOTES_PLACE: Final = list(WINDOW).index("top_emotes")
 
 
 class _Texts(dict[bytes, list[str]]):
@@ -78,17 +83,31 @@ def to_stream(row: Record) -> Stream:
 
 
 def to_window(row: Record, stream_id: str) -> MetricWindow:
-    """
-    Read a row of `chat_summary_minute`.
-
-    A page has up to a thousand: the fields are put where the frozen class keeps them, in half the time of its `__init__`.
-    """
+    """Read a row of `chat_summary_minute`, by its names."""
     window = _new_window(MetricWindow)
     _set_stream_id(window, stream_id)
-    for name, put in _WINDOW_SLOTS:
+    for name, put in _BY_NAME:
         put(window, row[name])
     _set_top_emotes(window, _texts[row["top_emotes"]].copy())
     return window
+
+
+def to_windows(rows: Iterable[Record], stream_id: str) -> list[MetricWindow]:
+    """
+    Read a page of rows that begin with the columns of `WINDOW`.
+
+    A page has up to a thousand: the fields are put where the frozen class keeps them, in a third of the time of its
+    `__init__`.
+    """
+    windows = []
+    for row in rows:
+        window = _new_window(MetricWindow)
+        _set_stream_id(window, stream_id)
+        for place, put in _BY_PLACE:
+            put(window, row[place])
+        _set_top_emotes(window, _texts[row[_EMOTES_PLACE]].copy())
+        windows.append(window)
+    return windows
 
 
 def to_moment(row: Record, stream_id: str) -> Moment:

@@ -46,7 +46,6 @@ class Entry:
         "is_asked_again",
         "key",
         "position",
-        "shared_key",
         "size_bytes",
         "tag",
     )
@@ -63,7 +62,6 @@ class Entry:
         named = dict(headers)
         self.key = question.key
         self.tag = question.tag
-        self.shared_key = question.shared_key
         self.position = position
         self.expires_at = expires_at
         self.better_than_nothing_until = 0.0

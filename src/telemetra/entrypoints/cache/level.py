@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from telemetra.domain.ports import SharedAnswers
 from telemetra.entrypoints.cache.entries import Entry
-from telemetra.entrypoints.cache.questions import Question
+from telemetra.entrypoints.cache.questions import Question, shared_key
 from telemetra.entrypoints.cache.shared import decode, encode
 
 
@@ -34,7 +34,7 @@ class SharedLevel:
         """Return what is there, whoever has put it there; it may be out of date."""
         if self._answers is None or (self._clock() >= self._own_until and self._is_alone()):
             return None
-        found = await self._answers.get(question.shared_key)
+        found = await self._answers.get(shared_key(question.key))
         return decode(found, question, now=self._clock()) if found else None
 
     def take_new(self, entry: Entry, *, is_kept: bool) -> None:
@@ -52,7 +52,8 @@ class SharedLevel:
         if self._answers is None or ttl_seconds <= 0:
             return
         self._own_until = max(self._own_until, entry.expires_at)
-        self._answers.put(entry.shared_key, encode(entry, ttl_seconds=ttl_seconds), ttl_seconds=ttl_seconds)
+        content = encode(entry, ttl_seconds=ttl_seconds)
+        self._answers.put(shared_key(entry.key), content, ttl_seconds=ttl_seconds)
 
 
 def _nobody_knows() -> bool:

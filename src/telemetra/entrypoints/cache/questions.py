@@ -30,8 +30,6 @@ class Question:
     key: Hashable
     tag: Tag
     ttl_seconds: int
-    shared_key: bytes
-    """Where all processes of this version look for its answer."""
     asked: Asked[Any] = field(compare=False)
     """What to ask the ports, in the words of whoever asked."""
 
@@ -75,13 +73,15 @@ class Questions:
                     (read.path, asked.query),
                     LISTING if asked.stream_id is None else tag_of(asked.stream_id),
                     self._ttl_seconds[read.path],
-                    _shared_key(read, asked.query),
                     asked,
                 )
         return None
 
 
-def _shared_key(read: Read[Any], query: Hashable) -> bytes:
-    """Return a digest: another version of this program may mean another thing by the same words."""
-    words = f"{VERSION} {read.path} {query!r}".encode(errors="surrogatepass")
-    return blake2b(words, digest_size=16).hexdigest().encode()
+def shared_key(key: Hashable) -> bytes:
+    """
+    Return where all processes of this version look for the answer to a question of this key.
+
+    A digest: another version of this program may mean another thing by the same words.
+    """
+    return blake2b(f"{VERSION} {key!r}".encode(errors="surrogatepass"), digest_size=16).hexdigest().encode()
