@@ -61,27 +61,8 @@ class Service:
     async def listening(self, stream_id: str) -> AsyncIterator[LiveListener]:
         """Listen to a stream in process; yielded when the snapshot is there."""
         listener = LiveListener()
-        scope = {
-            "type": "websocket",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "scheme": "ws",
-            "path": f"/ws/live/{stream_id}",
-            "raw_path": f"/ws/live/{stream_id}".encode(),
-            "query_string": b"",
-            "root_path": "",
-            "headers": [(b"host", b"test")],
-            "server": ("test", 80),
-            "client": ("127.0.0.1", 1),
-            "subprotocols": [],
-        }
-        socket = asyncio.create_task(self.app(scope, listener.receive, listener.send))
-        try:
-            listener.snapshot = await listener.until_told("snapshot")
+        async with listening(self.app, stream_id, listener):
             yield listener
-        finally:
-            await listener.leave()
-            await asyncio.wait_for(socket, PATIENCE_SECONDS)
 
     async def get(self, url: str, **headers: str) -> httpx.Response:
         """Ask; header names are written with underscores."""
@@ -157,6 +138,32 @@ class LiveListener:
         await self._to_app.put({"type": "websocket.disconnect", "code": 1000})
 
 
+@asynccontextmanager
+async def listening(app: Any, stream_id: str, listener: LiveListener) -> AsyncIterator[None]:
+    """Let a listener hear a stream until the end of the block, which begins when the snapshot is there."""
+    scope = {
+        "type": "websocket",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": f"/ws/live/{stream_id}",
+        "raw_path": f"/ws/live/{stream_id}".encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"test")],
+        "server": ("test", 80),
+        "client": ("127.0.0.1", 1),
+        "subprotocols": [],
+    }
+    socket = asyncio.create_task(app(scope, listener.receive, listener.send))
+    try:
+        listener.snapshot = await listener.until_told("snapshot")
+        yield
+    finally:
+        await listener.leave()
+        await asyncio.wait_for(socket, PATIENCE_SECONDS)
+
+
 @dataclass(frozen=True)
 class RawAnswer:
     """What came back."""
@@ -217,7 +224,7 @@ async def running(
 
     app = create_app(open_ports, Settings(**settings))
     async with (
-        _lifespan(app),
+        lifespan(app),
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://test", timeout=PATIENCE_SECONDS
         ) as client,
@@ -226,7 +233,7 @@ async def running(
 
 
 @asynccontextmanager
-async def _lifespan(app: Any) -> AsyncIterator[None]:
+async def lifespan(app: Any) -> AsyncIterator[None]:
     """Start and stop the application as a server does."""
     to_app: asyncio.Queue[Any] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()

@@ -59,8 +59,9 @@ class PostgresScript:
     async def begin(self) -> PostgresScriptTransaction:
         connection = await self._pool.acquire()
         # The id is taken here, not at the first write, so that transactions can commit out of order.
-        await connection.execute("begin; select pg_current_xact_id()")
-        transaction = PostgresScriptTransaction(self, connection)
+        await connection.execute("begin")
+        revision = await connection.fetchval("select pg_current_xact_id()::text::int8")
+        transaction = PostgresScriptTransaction(self, connection, revision)
         self._open.add(transaction)
         return transaction
 
@@ -81,7 +82,8 @@ class PostgresScript:
 class PostgresScriptTransaction:
     """A `Transaction`."""
 
-    def __init__(self, script: PostgresScript, connection: Any) -> None:
+    def __init__(self, script: PostgresScript, connection: Any, revision: int) -> None:
+        self.revision = revision
         self._script = script
         self._connection = connection
 

@@ -58,15 +58,19 @@ after so many milliseconds. 1007, 1008, 1009 and 4404 mean: do not, something ha
 
 
 def create_app(
-    open_ports: Callable[[], AbstractAsyncContextManager[Ports]], settings: Settings | None = None
+    open_ports: Callable[[], AbstractAsyncContextManager[Ports]],
+    settings: Settings | None = None,
+    *,
+    clock: Callable[[], float] = monotonic,
 ) -> App:
     """
     Return the ASGI application.
 
-    Its lifespan opens the ports, and closes them at the end. Tests pass fakes; no module keeps anything global.
+    Its lifespan opens the ports, and closes them at the end. Tests pass fakes; no module keeps anything global. `clock`
+    gives seconds that only grow: by it kept answers age, and silence is measured after which they no longer count.
     """
     settings = settings or Settings()
-    response_cache = ResponseCache(settings, clock=monotonic)
+    response_cache = ResponseCache(settings, clock=clock)
     entrance = LiveEntrance(settings, response_cache)
     refusals = Refusals(debug=settings.debug)
 
