@@ -16,7 +16,7 @@ from telemetra.adapters.memory import MemoryDatabase, MemoryFeed, memory_ports
 from telemetra.domain.changes import Step
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.ports import WantedStreams, every_stream
-from telemetra.domain.positions import Position
+from telemetra.domain.positions import Position, Snapshot
 from telemetra.domain.queries import Answer, ListStreams, ReadMetrics
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
@@ -336,6 +336,16 @@ async def test_who_does_not_take_a_coding_gets_none(accepted: str) -> None:
     async with counting() as (service, _, _):
         answer = await service.raw(METRICS.encode(), headers=[(b"accept-encoding", accepted.encode())])
         assert "content-encoding" not in answer.headers
+
+
+async def test_a_position_of_another_history_is_refused_whatever_is_kept() -> None:
+    foreign = str(Position(b"elsewher", Snapshot(3)))
+    async with counting() as (service, _, _):
+        for path in (METRICS, METRICS + "?limit=7"):
+            for _ in range(2):
+                refused = await service.get(path, Telemetra_Position=foreign)
+                assert (refused.status_code, refused.json()["code"]) == (422, "position_invalid")
+                assert (await service.get(METRICS)).status_code == 200
 
 
 async def test_head_is_answered_from_what_get_kept() -> None:

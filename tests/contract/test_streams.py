@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from telemetra.domain.errors import StreamNotFound
-from telemetra.domain.queries import ListStreams
+from telemetra.domain.queries import ListStreams, ReadMetrics
 from tests.contract.samples import a_moment, a_stream, a_window
 from tests.contract.world import World
 
@@ -136,3 +136,18 @@ async def test_answers_carry_the_position_they_were_read_at(world: World) -> Non
     for position in read:
         page = await world.ports.feed.since("lofi", position, limit=10)
         assert [change.data for change in page.changes] == [a_stream(title="Other")]
+
+
+async def test_positions_only_grow_though_an_older_transaction_overwrites_a_newer_one(world: World) -> None:
+    older = await world.script.begin()
+    async with world.transaction() as newer:
+        await newer.put_stream(a_stream("s", title="by the newer"))
+    before = await world.ports.streams.get("s")
+    await older.put_stream(a_stream("s", title="by the older"))
+    await older.commit()
+    after = await world.ports.streams.get("s")
+    assert after.value.title == "by the older"
+    listed = await world.ports.streams.list(ListStreams())
+    windows = await world.ports.metrics.list(ReadMetrics(stream_id="s"))
+    for position in (after.position, listed.position, windows.position):
+        assert position.seen.includes(before.position.seen)

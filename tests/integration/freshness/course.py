@@ -136,7 +136,7 @@ class Course:
         Let everything end, and everybody hear of it: then each question is asked of the database once at most.
 
         The last to commit is the newest transaction, so that its row is the newest: where an older one has rewritten that,
-        the database stands at a position that does not include an earlier one, and nothing is kept.
+        the database stands at a position that does not include one that another process has seen before.
         """
         await self._clients.release_all()
         await self._writers.end(commit=True)

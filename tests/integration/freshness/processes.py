@@ -45,18 +45,17 @@ class Process:
     """The positions of what was written to listeners, by stream."""
     listeners: dict[str, AsyncExitStack] = field(default_factory=dict)
 
-    def owed(self, subject: Subject, history: History, began: int | None = None) -> set[int]:
+    def owed(self, subject: Subject, history: History) -> set[int]:
         """
         Return the transactions that no answer from now on may lack.
 
-        In silence it knows nothing, and asks the database, which has them all: those at least that had committed when
-        the asking began.
+        In silence it knows nothing, and asks the database, which has them all.
         """
         known = set()
-        for number, commit in enumerate(history.commits):
+        for commit in history.commits:
             told = [at for id_ in commit.tellers(subject) for at in self.told.get(id_, ())]
             if subject in commit.subjects and (
-                (self.ears.is_silent and (began is None or number < began))
+                self.ears.is_silent
                 or any(at.seen.sees(commit.revision) for at in self.ears.heard)
                 or any(at.reached.sees(commit.revision) for at in told)
             ):

@@ -50,8 +50,6 @@ class Flight:
     """A reading that is held up, and all who ask the same meanwhile."""
 
     hold: Hold
-    began: int
-    """How many transactions had committed when it began."""
     asked: list[Asked] = field(default_factory=list)
 
 
@@ -77,7 +75,7 @@ class Clients:
     ) -> None:
         """Ask, and look at the answer; who asks what is being read already waits with those who do."""
         flight = self.flights.get((id(process), question))
-        asked = self._begin(process, question, flight, spelling, manner, required)
+        asked = self._begin(process, question, spelling, manner, required)
         if flight:
             for _ in range(5):
                 await asyncio.sleep(0)
@@ -91,7 +89,7 @@ class Clients:
         if (id(process), question) in self.flights:
             return
         hold = process.ways.hold = Hold(what)
-        asked = self._begin(process, question, None, 0, Manner.PLAIN, None)
+        asked = self._begin(process, question, 0, Manner.PLAIN, None)
         reaching = asyncio.create_task(hold.reached.wait())
         await asyncio.wait(
             {asked.answering, reaching}, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -99,7 +97,7 @@ class Clients:
         process.ways.hold = None
         reaching.cancel()
         if hold.reached.is_set():
-            flight = Flight(hold, len(self._history.commits), [asked])
+            flight = Flight(hold, [asked])
             self.flights[id(process), question] = flight
         else:
             await self._take(asked)
@@ -128,7 +126,6 @@ class Clients:
         self,
         process: Process,
         question: Question,
-        flight: Flight | None,
         spelling: int,
         manner: Manner,
         required: Position | None,
@@ -144,8 +141,7 @@ class Clients:
             process,
             question,
             required,
-            # A reading that began before is no kept answer: it is as old as its beginning.
-            frozenset(process.owed(question.subject, self._history, flight.began if flight else None)),
+            frozenset(process.owed(question.subject, self._history)),
             asyncio.create_task(process.client.request(method, url, headers=headers)),
         )
 

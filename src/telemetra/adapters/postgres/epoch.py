@@ -8,9 +8,10 @@ from typing import Any, Final
 import asyncpg
 
 from telemetra.adapters.postgres import change_statements
-from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, connect
+from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, Record, connect
+from telemetra.adapters.postgres.rows import to_position
 from telemetra.domain.errors import DatabaseUnavailable
-from telemetra.domain.positions import EPOCH_BYTES
+from telemetra.domain.positions import EPOCH_BYTES, Position
 
 _RESTAMPED_AT_ONCE: Final = 5_000
 _ANSWER_SECONDS: Final = 8.0
@@ -28,12 +29,30 @@ class Epoch:
     def __init__(self) -> None:
         self.id = bytes(EPOCH_BYTES)
         self._stored: str | None = None
+        self._reached = 0
+        """The greatest xmax of a position in this history: that of no later one is below it."""
 
     async def refresh(self, connection: Any) -> None:
         """Read it again; done on every new connection of the feed, since a failover looks like a reconnect."""
         row = await connection.fetchrow(change_statements.EPOCH)
-        self.id = hashlib.sha256(row["history"].encode()).digest()[:EPOCH_BYTES]
+        before, self.id = self.id, hashlib.sha256(row["history"].encode()).digest()[:EPOCH_BYTES]
         self._stored = row["epoch"]
+        if self.id != before:
+            self._reached = 0
+
+    def position(self, stand: Record, epoch: bytes, *, floor: int = 0) -> Position:
+        """
+        Return where the statement stood that gave this row, asked when `epoch` was the history's id.
+
+        No transaction above the newest of which a row is left is named, but positions only grow: what is named once stays
+        so, also when the only row of that transaction is overwritten by an older one that commits later. `floor` is a
+        client's word, and holds for this position alone.
+        """
+        if epoch != self.id:
+            return to_position(stand, epoch, floor=floor)
+        position = to_position(stand, epoch, floor=self._reached)
+        self._reached = max(self._reached, position.seen.xmax)
+        return to_position(stand, epoch, floor=floor) if floor > self._reached else position
 
     def is_renewed(self, stored: str) -> bool:
         """Whether `telemetra_state.epoch` was renewed since the last `refresh`."""

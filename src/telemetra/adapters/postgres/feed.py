@@ -14,7 +14,7 @@ from telemetra.adapters.postgres import change_statements, statements
 from telemetra.adapters.postgres.connections import PostgresAddress, PostgresPool, Record
 from telemetra.adapters.postgres.epoch import Epoch
 from telemetra.adapters.postgres.follower import FOLLOWER_LOST, PostgresFollower, open_follower
-from telemetra.adapters.postgres.rows import to_change, to_moment, to_position, to_stream, to_window
+from telemetra.adapters.postgres.rows import to_change, to_moment, to_stream, to_window
 from telemetra.domain.changes import Change, ChangeKind, ChangePage, Step, StreamSnapshot
 from telemetra.domain.errors import PositionInvalid, StreamNotFound
 from telemetra.domain.ports import WantedStreams, every_stream
@@ -59,7 +59,7 @@ class PostgresFeed:
             stream=next(map(to_stream, found["stream"]), None),
             metrics=[to_window(row, stream_id) for row in found["window"]],
             moments=[to_moment(row, stream_id) for row in found["moment"]],
-            position=to_position(rows[0], epoch),
+            position=self._epoch.position(rows[0], epoch),
         )
 
     async def since(self, stream_id: str, position: Position, *, limit: int) -> ChangePage:
@@ -68,7 +68,7 @@ class PostgresFeed:
             raise PositionInvalid("The position belongs to another history of the database.")
         (row,) = await self._pool.fetch(change_statements.STAND_BY_STREAM, stream_id)
         _require_resumable(row, position)
-        now = to_position(row, epoch, floor=position.reached.xmax)
+        now = self._epoch.position(row, epoch, floor=position.reached.xmax)
         stages: list[tuple[Snapshot, Snapshot, ChangeKey | None]] = [(position.seen, now.seen, None)]
         if cut := position.cut:
             # Not in one order: a row that both snapshots add would be told out of place, or twice.

@@ -22,7 +22,7 @@ import structlog
 from telemetra.adapters.postgres import change_statements
 from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, Record, connect
 from telemetra.adapters.postgres.epoch import Epoch, Renewal, is_restored
-from telemetra.adapters.postgres.rows import to_change, to_position
+from telemetra.adapters.postgres.rows import to_change
 from telemetra.domain.changes import Change, Step, is_of_listing
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.ports import WantedStreams, every_stream
@@ -164,7 +164,7 @@ class PostgresFollower:
         row = await self._answer(self._connection.fetchrow(change_statements.STAND_AND_HORIZON))
         if before and before.epoch == self._epoch.id and _is_recent(row, before):
             return await self._step(row, before)
-        after = to_position(row, self._epoch.id)
+        after = self._epoch.position(row, self._epoch.id)
         return Step(before=before or after, after=after, changes={}, carried=before is None)
 
     async def _next_step(self, before: Position) -> Step:
@@ -176,7 +176,7 @@ class PostgresFollower:
 
     async def _step(self, stand: Record, before: Position) -> Step:
         """Read what became visible between a position and where the database stands; newer rows come next time."""
-        after = to_position(stand, self._epoch.id, floor=before.seen.xmax)
+        after = self._epoch.position(stand, self._epoch.id, floor=before.seen.xmax)
         ranges = after.seen.newly_seen(before.seen)
         if not ranges:
             return Step(before=before, after=after, changes={})

@@ -13,7 +13,7 @@ from typing import Any, Final
 from telemetra.adapters.postgres import statements
 from telemetra.adapters.postgres.connections import PostgresPool, Record
 from telemetra.adapters.postgres.epoch import Epoch
-from telemetra.adapters.postgres.rows import to_moment, to_position, to_stream, to_windows
+from telemetra.adapters.postgres.rows import to_moment, to_stream, to_windows
 from telemetra.domain.errors import StreamNotFound
 from telemetra.domain.moments import Moment
 from telemetra.domain.queries import Answer, ListStreams, ReadMetrics, ReadMoments
@@ -35,14 +35,16 @@ class PostgresStreams:
         epoch = self._epoch.id
         stand, *rows = await self._pool.fetch(statements.LIST_STREAMS, query.limit + 1, query.offset)
         streams = [to_stream(row) for row in rows[: query.limit]]
-        return Answer(value=streams, position=to_position(stand, epoch), more=len(rows) > query.limit)
+        return Answer(
+            value=streams, position=self._epoch.position(stand, epoch), more=len(rows) > query.limit
+        )
 
     async def get(self, stream_id: str) -> Answer[Stream]:
         epoch = self._epoch.id
         row = (await self._pool.fetch(statements.GET_STREAM, stream_id))[0]
         if row["stream_id"] is None:
             raise StreamNotFound(stream_id)
-        return Answer(value=to_stream(row), position=to_position(row, epoch))
+        return Answer(value=to_stream(row), position=self._epoch.position(row, epoch))
 
 
 class PostgresMetrics:
@@ -63,7 +65,9 @@ class PostgresMetrics:
         stand, *rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *instants)
         _require_known(stand, query.stream_id)
         windows = to_windows(rows[: query.limit], query.stream_id)
-        return Answer(value=windows, position=to_position(stand, epoch), more=len(rows) > query.limit)
+        return Answer(
+            value=windows, position=self._epoch.position(stand, epoch), more=len(rows) > query.limit
+        )
 
 
 class PostgresMoments:
@@ -82,7 +86,9 @@ class PostgresMoments:
         stand, *rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *arguments)
         _require_known(stand, query.stream_id)
         moments = [to_moment(row, query.stream_id) for row in rows[: query.limit]]
-        return Answer(value=moments, position=to_position(stand, epoch), more=len(rows) > query.limit)
+        return Answer(
+            value=moments, position=self._epoch.position(stand, epoch), more=len(rows) > query.limit
+        )
 
 
 def _require_known(stand: Record, stream_id: str) -> None:

@@ -86,6 +86,18 @@ class Freshness:
         """Whether nothing that `tag` names is known to have changed since an answer was read at `position`."""
         return self._floor is not None and includes(position, self.mark(tag))
 
+    def is_still(self, mark: Mark, tag: Tag, epoch: bytes) -> bool:
+        """
+        Whether nothing is known to have changed since `mark` was taken.
+
+        A reading that began after it, in the same history, has then seen all of it, whatever its position names.
+        """
+        return (
+            self._floor is not None
+            and self.mark(tag) == mark
+            and all(position.epoch == epoch for position in mark)
+        )
+
     def _forget_reached(self, reached: Position) -> None:
         for tag, positions in list(self._ahead.items()):
             left = [

@@ -146,7 +146,7 @@ class CachedReads:
     ) -> Entry | Failure:
         """Return the answer, kept or new, which includes what is required; `name` is the request's id."""
         asking, arrived = _Asking(question, spelling, required, name), next(self._ticks)
-        mark = self._freshness.mark(question.tag)
+        mark, is_known = self._freshness.mark(question.tag), self._freshness.is_known()
         for _ in range(_ATTEMPTS):
             entry = self._store.get(question.key, spelling)
             if entry is not None and self._serves(entry, required):
@@ -156,10 +156,10 @@ class CachedReads:
             if flight is None:
                 return await self._fill(asking)
             # Whoever asked first asks for all; what began before somebody came, and was overtaken by a change that was
-            # told before, is not for him.
+            # told before, or may have been by one that nobody here could hear of, is not for him.
             outcome = await asyncio.shield(flight.outcome)
             if isinstance(outcome, Entry):
-                is_new = flight.began > arrived or includes(outcome.position, mark)
+                is_new = flight.began > arrived or (is_known and includes(outcome.position, mark))
                 if is_new and (required is None or includes(outcome.position, (required,))):
                     return outcome
             elif outcome is not None and (flight.began > arrived or flight.mark == mark):
@@ -235,6 +235,7 @@ class CachedReads:
         """Ask the ports; what fails is told in the log once, for all who wait for it."""
         ports = self._cache.ports
         assert ports  # noqa: S101  (nothing is recognised without them)
+        mark = self._freshness.mark(asking.question.tag)
         try:
             reply = await asking.question.asked.reply(ports)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is told to the client, and in the log)
@@ -242,7 +243,7 @@ class CachedReads:
                 return kept
             self._refusals.note(error, asking.name)
             return Failure(error)
-        return self._kept(asking, reply)
+        return self._kept(asking, reply, mark)
 
     async def _find_shared(self, asking: _Asking) -> Entry | None:
         """Return what another process has answered, if it still holds as far as this one knows."""
@@ -260,9 +261,17 @@ class CachedReads:
         self._store.put(question.key, entry, asking.spelling)
         return entry
 
-    def _may_keep(self, entry: Entry) -> bool:
-        """Whether nothing that an answer was read from has changed since, as far as this process knows, and it does."""
-        return self._freshness.is_known() and self._freshness.includes_all(entry.position, entry.tag)
+    def _may_keep(self, entry: Entry, mark: Mark | None = None) -> bool:
+        """
+        Whether nothing that an answer was read from has changed since, as far as this process knows, and it does.
+
+        `mark` is what was known to have changed when the reading began.
+        """
+        freshness = self._freshness
+        return freshness.is_known() and (
+            freshness.includes_all(entry.position, entry.tag)
+            or (mark is not None and freshness.is_still(mark, entry.tag, entry.position.epoch))
+        )
 
     def _better_than_nothing(self, asking: _Asking) -> Entry | None:
         """Return a kept answer that nothing is known against, while nobody can tell whether it still holds."""
@@ -272,7 +281,7 @@ class CachedReads:
         kept.better_than_nothing_until = self._clock() + _AWAY_SECONDS
         return kept if self._serves(kept, asking.required) else None
 
-    def _kept(self, asking: _Asking, reply: Reply) -> Entry:
+    def _kept(self, asking: _Asking, reply: Reply, mark: Mark) -> Entry:
         """Make an entry of an answer, and keep it where nothing has changed since it was read."""
         question = asking.question
         entry = Entry(
@@ -282,7 +291,7 @@ class CachedReads:
             reply.body,
             expires_at=self._clock() + question.ttl_seconds,
         )
-        if self._may_keep(entry):
+        if self._may_keep(entry, mark):
             is_kept = self._store.put(question.key, entry, asking.spelling)
             self._shared.take_new(entry, is_kept=is_kept)
         return entry
