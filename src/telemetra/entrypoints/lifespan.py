@@ -20,6 +20,9 @@ class QuietEnd:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
 
         async def send_quietly(message: Message) -> None:
             life = asyncio.current_task()
@@ -27,4 +30,4 @@ class QuietEnd:
                 message = {"type": message["type"], "message": ""}
             await send(message)
 
-        await self._app(scope, receive, send_quietly if scope["type"] == "lifespan" else send)
+        await self._app(scope, receive, send_quietly)

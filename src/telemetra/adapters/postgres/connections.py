@@ -152,14 +152,20 @@ class _Lending:
         self._idle: list[Any] = []
         self._waiting: deque[asyncio.Future[Any]] = deque()
 
+    def take_idle(self) -> Any | None:
+        """Return a connection that waits for work, if there is one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if _is_open(connection):
+                return connection
+            self._end(connection)
+        return None
+
     async def take(self) -> Any:
         """Return a connection that is nobody's; wait for one when all are in use."""
         while True:
-            while self._idle:
-                connection = self._idle.pop()
-                if _is_open(connection):
-                    return connection
-                self._end(connection)
+            if connection := self.take_idle():
+                return connection
             if self._open < self._size:
                 return await self._connect()
             handed = asyncio.get_running_loop().create_future()
@@ -254,7 +260,7 @@ class PostgresPool:
                 not do what it is for.
 
         """
-        connection = await self._acquire()
+        connection = self._connections.take_idle() or await self._acquire()
         try:
             try:
                 async with asyncio.timeout(self._address.command_timeout_seconds):
