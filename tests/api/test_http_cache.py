@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import gzip
 import itertools
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import brotli
 import pytest
 from structlog.testing import capture_logs
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from telemetra.adapters.memory import MemoryDatabase, MemoryFeed, memory_ports
 from telemetra.domain.changes import Step
@@ -313,25 +320,65 @@ async def test_a_problem_is_each_request_s_own_and_never_kept() -> None:
         assert [answer.status_code for answer in unknown] == [404, 404]
 
 
-async def test_a_compressed_answer_is_the_same_and_has_a_validator_of_its_own() -> None:
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+    "zstd": zstd.decompress,
+}
+PREFERENCES = [
+    ("gzip", "gzip"),
+    ("x-gzip", "gzip"),
+    ("gzip, deflate, br, zstd", "zstd"),
+    ("gzip, deflate, br", "br"),
+    ("br;q=0, GZIP;q=0.5", "gzip"),
+    ("zstd;q=0.1, gzip", "gzip"),
+    ("*", "zstd"),
+    ("zstd;q=0, *;q=0.2", "br"),
+    ("br;q=much", "br"),
+    ("identity;q=0.5, br", "br"),
+]
+
+
+@pytest.mark.parametrize(("accepted", "coding"), PREFERENCES)
+@pytest.mark.parametrize("limit", [100, 1_000])
+async def test_a_compressed_answer_is_the_same_and_has_a_validator_of_its_own(
+    accepted: str, coding: str, limit: int
+) -> None:
     async with counting() as (service, metrics, _):
-        plain = await service.raw(METRICS.encode())
-        packed = await service.raw(METRICS.encode(), headers=[(b"accept-encoding", b"br;q=0, GZIP;q=0.5")])
-        assert packed.headers["content-encoding"] == "gzip"
-        assert gzip.decompress(packed.body) == plain.body
+        await service.write("lofi", windows=1_000)
+        await told(service)
+        query = f"limit={limit}".encode()
+        plain = await service.raw(METRICS.encode(), query=query)
+        again = [(b"accept-encoding", accepted.encode())]
+        # A large one is made beside the loop: two who ask at once get the same.
+        packed, other = await asyncio.gather(
+            *(service.raw(METRICS.encode(), query=query, headers=again) for _ in range(2))
+        )
+        assert packed.headers["content-encoding"] == coding
+        assert UNPACK[coding](packed.body) == plain.body
+        assert (packed.body, packed.headers["etag"]) == (other.body, other.headers["etag"])
         assert int(packed.headers["content-length"]) == len(packed.body) < len(plain.body) / 4
         assert packed.headers["etag"] != plain.headers["etag"]
         assert "Accept-Encoding" in packed.headers["vary"]
-        again = await service.raw(
-            METRICS.encode(),
-            headers=[(b"accept-encoding", b"gzip"), (b"if-none-match", packed.headers["etag"].encode())],
-        )
-        assert (again.status, again.body) == (304, b"")
-        assert "content-encoding" not in again.headers
+        known = [*again, (b"if-none-match", packed.headers["etag"].encode())]
+        unchanged = await service.raw(METRICS.encode(), query=query, headers=known)
+        assert (unchanged.status, unchanged.body) == (304, b"")
+        assert "content-encoding" not in unchanged.headers
         assert metrics.asked == 1
 
 
-@pytest.mark.parametrize("accepted", ["identity", "gzip;q=0", "gzip;q=0.000, *", ""])
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        "identity",
+        "gzip;q=0",
+        "gzip;q=0.000, deflate",
+        "*;q=0",
+        "gzip;q=0.3, identity",
+        "",
+        "compress, gzip;q=-1",
+    ],
+)
 async def test_who_does_not_take_a_coding_gets_none(accepted: str) -> None:
     async with counting() as (service, _, _):
         answer = await service.raw(METRICS.encode(), headers=[(b"accept-encoding", accepted.encode())])
@@ -443,6 +490,7 @@ WAYS = [
     [(b"accept-encoding", b"gzip, br")],
     [(b"accept-encoding", b"br"), (b"accept-encoding", b"gzip")],
     [(b"accept-encoding", b"gzip;q=0")],
+    [(b"accept-encoding", b"gzip, deflate, br, zstd")],
     [(b"if-none-match", b"*")],
     [(b"if-none-match", b'"nothing"'), (b"if-none-match", b"{tag}")],
     [(b"if-none-match", b"W/{tag}"), (b"origin", b"https://ok.example")],

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterable
 from typing import Final
 
 from telemetra.domain.positions import Position
+from telemetra.entrypoints.cache.codings import SMALLEST_BYTES
 from telemetra.entrypoints.cache.questions import Question
 
 Headers = list[tuple[bytes, bytes]]
 
-CODINGS: Final = frozenset({b"gzip"})
-"""What answers are kept in, beside as they are."""
-_SMALLEST_BYTES: Final = 512
-"""A smaller body gains nothing by compression."""
-_GZIP_LEVEL: Final = 6
 _OF_THE_BODY: Final = frozenset({b"content-type", b"content-length", b"content-encoding"})
 
 
@@ -78,34 +72,17 @@ class Entry:
         """The body as it is."""
         return self._variants[b""]
 
-    def has(self, coding: bytes) -> bool:
-        """Whether there is nothing to be made for this coding."""
-        return coding in self._variants
+    def variant(self, coding: bytes) -> Variant | None:
+        """Return the body in a coding, if it was made."""
+        return self._variants.get(coding)
 
-    def variant(self, coding: bytes) -> Variant:
-        """Return the body in a coding; made once, when it is first asked for. A validator differs by coding."""
-        found = self._variants.get(coding)
-        if found is None:
-            body = gzip.compress(self.plain.body, _GZIP_LEVEL, mtime=0)
-            tag = b'"' + self._tag_text + b"-" + coding + b'"'
-            found = self._variants[coding] = Variant(self._headers, body, coding, tag)
-            self.size_bytes += len(body)
-        return found
+    def add(self, coding: bytes, body: bytes) -> Variant:
+        """Take the body in a coding, and return how it is sent. A validator differs by coding."""
+        tag = b'"' + self._tag_text + b"-" + coding + b'"'
+        made = self._variants[coding] = Variant(self._headers, body, coding, tag)
+        self.size_bytes += len(body)
+        return made
 
-    def coding_for(self, accepted: frozenset[bytes]) -> bytes:
-        """Return the coding to answer in for one who takes these; empty: none."""
-        return b"gzip" if b"gzip" in accepted and len(self.plain.body) >= _SMALLEST_BYTES else b""
-
-
-def accepted_codings(values: Iterable[bytes]) -> frozenset[bytes]:
-    """Read `Accept-Encoding` (RFC 9110, section 12.5.3): those of our codings that it does not rule out."""
-    accepted: set[bytes] = set()
-    refused: set[bytes] = set()
-    for part in b",".join(values).lower().split(b","):
-        name, *parameters = (piece.strip() for piece in part.split(b";"))
-        weights = [piece[2:].strip() for piece in parameters if piece.startswith(b"q=")]
-        is_refused = any(not weight.strip(b"0.") for weight in weights)
-        (refused if is_refused else accepted).add(b"gzip" if name == b"x-gzip" else name)
-    if b"*" in accepted:
-        accepted.add(b"gzip")
-    return CODINGS & (accepted - refused)
+    def coding_for(self, preferred: bytes) -> bytes:
+        """Return the coding to answer in for one who prefers this; empty: none. A small body gains nothing."""
+        return preferred if len(self.plain.body) >= SMALLEST_BYTES else b""

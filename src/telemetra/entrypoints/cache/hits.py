@@ -12,7 +12,8 @@ from time import perf_counter
 from typing import Final
 
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
-from telemetra.entrypoints.cache.entries import Entry, Headers, accepted_codings
+from telemetra.entrypoints.cache.codings import preferred_coding
+from telemetra.entrypoints.cache.entries import Entry, Headers
 from telemetra.entrypoints.cache.layer import CachedReads, Failure, spelling_of
 from telemetra.entrypoints.cache.questions import Question
 from telemetra.entrypoints.http.answers import is_among
@@ -32,17 +33,16 @@ _ONCE: Final = frozenset({b"origin", _REQUEST_ID})
 """Given twice they contradict each other: the layers know what to make of that."""
 _REMEMBERED: Final = 1_000
 _LONGEST_REMEMBERED: Final = 256
-_NO_CODING: Final[frozenset[bytes]] = frozenset()
 
 
 class _Asked:
     """What a request says of the answer that it wants."""
 
-    __slots__ = ("accepted", "codings", "known", "name", "once", "origin")
+    __slots__ = ("codings", "known", "name", "once", "origin", "preferred")
 
     def __init__(self) -> None:
         self.codings: list[bytes] = []
-        self.accepted = _NO_CODING
+        self.preferred = b""
         self.known: str | None = None
         self.once: dict[bytes, str] = {}
         self.origin: str | None = None
@@ -66,7 +66,7 @@ class Hits:
         self._origins = origins
         self._refusals = refusals
         self._clock = clock
-        self._codings: dict[bytes, frozenset[bytes]] = {}
+        self._codings: dict[bytes, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a plain request, or pass it on."""
@@ -84,7 +84,7 @@ class Hits:
         status = _CLIENT_WENT_AWAY
         try:
             outcome = kept or await self._ask(question, spelling, asked)
-            status, headers, body = self._told(outcome, asked)
+            status, headers, body = await self._told(outcome, asked)
             own = [*self._origins.permission_for(asked.origin), (_REQUEST_ID, asked.name.encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers + own})
             await send({"type": "http.response.body", "body": body})
@@ -99,12 +99,14 @@ class Hits:
             self._refusals.note(error, asked.name)
             return Failure(error)
 
-    def _told(self, outcome: Entry | Failure, asked: _Asked) -> tuple[int, Headers, bytes]:
+    async def _told(self, outcome: Entry | Failure, asked: _Asked) -> tuple[int, Headers, bytes]:
         if isinstance(outcome, Failure):
             refusal = self._refusals.refuse(outcome.error, asked.name)
             length = (b"content-length", b"%d" % len(refusal.body))
             return refusal.status, [*refusal.headers, length], refusal.body
-        variant = self._cached.variant(outcome, outcome.coding_for(asked.accepted))
+        variant = outcome.variant(outcome.coding_for(asked.preferred))
+        if variant is None:
+            variant = await self._cached.variant(outcome, asked.preferred)
         if asked.known is not None and is_among(asked.known, variant.entity_tag.decode()):
             return _NOT_MODIFIED, variant.unchanged, b""
         return _OK, variant.full, variant.body
@@ -124,18 +126,19 @@ class Hits:
                 asked.once[header] = value.decode("latin-1")
             elif header in _NOT_PLAIN:
                 return None
-        asked.accepted = self._accepted(b",".join(asked.codings)) if asked.codings else _NO_CODING
+        if asked.codings:
+            asked.preferred = self._preferred(b",".join(asked.codings))
         asked.origin = asked.once.get(b"origin")
         asked.name = sane_request_id(asked.once.get(_REQUEST_ID, "")) or made_request_id()
         return asked
 
-    def _accepted(self, value: bytes) -> frozenset[bytes]:
+    def _preferred(self, value: bytes) -> bytes:
         """Read the header, which few clients write in many ways."""
         if len(value) > _LONGEST_REMEMBERED:
-            return accepted_codings([value])
+            return preferred_coding([value])
         found = self._codings.get(value)
         if found is None:
             if len(self._codings) >= _REMEMBERED:
                 self._codings.clear()
-            found = self._codings[value] = accepted_codings([value])
+            found = self._codings[value] = preferred_coding([value])
         return found

@@ -19,7 +19,8 @@ from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid
 from telemetra.domain.ports import Ports
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
-from telemetra.entrypoints.cache.entries import Entry, Variant, accepted_codings
+from telemetra.entrypoints.cache.codings import compress, preferred_coding
+from telemetra.entrypoints.cache.entries import Entry, Variant
 from telemetra.entrypoints.cache.freshness import Freshness, Mark, includes
 from telemetra.entrypoints.cache.level import SharedLevel
 from telemetra.entrypoints.cache.local import LocalStore
@@ -33,6 +34,8 @@ _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _AWAY_SECONDS: Final = 1.0
+_LARGE_BYTES: Final = 64 * 1024
+"""To compress so much takes a millisecond or more."""
 _ATTEMPTS: Final = 3
 
 
@@ -166,12 +169,23 @@ class CachedReads:
                 return outcome
         return _of_required_history(await self._ask(asking), required)
 
-    def variant(self, entry: Entry, coding: bytes) -> Variant:
-        """Return an entry's body in a coding; what is made for it is counted."""
-        if entry.has(coding):
-            return entry.variant(coding)
+    async def variant(self, entry: Entry, preferred: bytes) -> Variant:
+        """Return an entry's body in the coding that a client prefers; what is made for it is counted."""
+        coding = entry.coding_for(preferred)
+        if variant := entry.variant(coding):
+            return variant
+        body = entry.plain.body
+        # What takes long is made while others are answered.
+        packed = (
+            await asyncio.to_thread(compress, body, coding)
+            if len(body) >= _LARGE_BYTES
+            else compress(body, coding)
+        )
+        if variant := entry.variant(coding):
+            # Somebody else made it meanwhile.
+            return variant
         before = entry.size_bytes
-        variant = entry.variant(coding)
+        variant = entry.add(coding, packed)
         self._store.count(entry.key, entry, entry.size_bytes - before)
         return variant
 
@@ -202,8 +216,7 @@ class CachedReads:
                 return
             entry = outcome
         accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
-        coding = entry.coding_for(accepted_codings(accepted)) if accepted else b""
-        variant = self.variant(entry, coding)
+        variant = await self.variant(entry, preferred_coding(accepted) if accepted else b"")
         if is_known(scope, variant.entity_tag.decode()):
             await _send(scope, send, _NOT_MODIFIED, variant.unchanged, b"")
         else:
