@@ -30,6 +30,14 @@ __all__ = [
 _WRITE_SECONDS = 60.0
 _FEED_CONNECTIONS = 3
 """Catching up takes turns: many laggards at once must not take the database from the readers."""
+_READS = {
+    # Plans that are made once: a large table looks to the planner as if a plan for each page were worth it, which costs
+    # as much as the page. Such a plan knows no limit; these leave it what gives the first rows first, an index in order.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_sort": "off",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,7 @@ async def open_postgres(
         await epoch.refresh(connection)
         identity = str(await connection.fetchval(change_statements.IDENTITY))
     async with (
-        open_pool(address) as pool,
+        open_pool(address, size=None, **_READS) as pool,
         open_pool(address, size=_FEED_CONNECTIONS, plan_cache_mode="force_custom_plan") as feed_pool,
     ):
         yield PostgresPorts(
