@@ -10,7 +10,7 @@ from telemetra.adapters.postgres.connections import PostgresAddress, first_conne
 from telemetra.domain.errors import SchemaOutdated
 
 VERSION_TABLE: Final = "telemetra_schema"
-SCHEMA_REVISION: Final = "0004"
+SCHEMA_REVISION: Final = "0005"
 """The newest migration; a constant, so that a start need not load the migrations to know it."""
 
 

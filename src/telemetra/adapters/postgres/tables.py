@@ -38,7 +38,7 @@ _UTC_NOW = text("(now() at time zone 'utc')")
 
 
 def _revision() -> Column[int]:
-    return Column("revision", TransactionId, nullable=False, server_default=text("pg_current_xact_id()"))
+    return Column("revision", TransactionId, server_default=text("pg_current_xact_id()"))
 
 
 streams = Table(
