@@ -59,6 +59,20 @@ async def connected(address: PostgresAddress, **changes: Any) -> AsyncIterator[a
         await connection.close(timeout=10)
 
 
+def strangers(address: PostgresAddress, *, most: int, seconds: float) -> asyncpg.Pool:
+    """Return a pool, yet to be opened, of writers that know nothing of Telemetra; each command has so many seconds."""
+    return asyncpg.create_pool(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        database=address.database,
+        min_size=1,
+        max_size=most,
+        command_timeout=seconds,
+    )
+
+
 async def make_template(endpoint: PostgresEndpoint) -> str:
     """Make the migrated database that others are copied from."""
     async with connected(to_address(endpoint)) as server:

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import asyncpg
-
 from telemetra.adapters.memory import (
     MemoryAnswers,
     MemoryDatabase,
@@ -22,6 +20,7 @@ from telemetra.domain.ports import Ports
 from tests.contract.memory_script import MemoryScript
 from tests.contract.postgres_script import PostgresScript
 from tests.contract.world import BOUND_SECONDS, World
+from tests.databases import strangers
 
 BACKENDS: Final = ["memory_world", "postgres_world"]
 """Names of the fixtures that open a world each."""
@@ -67,16 +66,7 @@ async def open_postgres_world(address: PostgresAddress) -> AsyncIterator[World]:
     async with (
         open_postgres(address, live_interval_seconds=0.01) as postgres,
         open_writer(address) as writer,
-        asyncpg.create_pool(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=address.database,
-            min_size=1,
-            max_size=STRANGERS,
-            command_timeout=BOUND_SECONDS,
-        ) as pool,
+        strangers(address, most=STRANGERS, seconds=BOUND_SECONDS) as pool,
     ):
         script = PostgresScript(pool)
         ports = Ports(

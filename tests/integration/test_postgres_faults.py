@@ -193,6 +193,35 @@ async def test_one_that_is_given_up_as_it_gets_the_connection_hands_it_on(
         assert await pool.fetch("select 1")
 
 
+async def test_connections_without_work_are_ended(own_database: PostgresAddress) -> None:
+    ours = "select count(*) as ours from pg_stat_activity where application_name = 'telemetra'"
+    async with open_pool(own_database, idle_seconds=0) as pool, asyncio.timeout(30):
+        await asyncio.gather(*(pool.fetch("select pg_sleep(0.05)") for _ in range(5)))
+        while (await pool.fetch(ours))[0]["ours"] > 1:
+            pass
+    async with open_pool(own_database) as pool, asyncio.timeout(30):
+        before, after = [(await pool.fetch("select pg_backend_pid() as pid"))[0]["pid"] for _ in range(2)]
+        assert before == after
+
+
+async def test_whose_time_is_out_costs_nobody_his_place(own_database: PostgresAddress) -> None:
+    served: list[int] = []
+    async with open_pool(dataclasses.replace(own_database, pool_size=1)) as pool, asyncio.timeout(30):
+
+        async def read(number: int) -> None:
+            await pool.fetch("select pg_sleep(0.01)")
+            served.append(number)
+
+        asking = []
+        for number in range(8):
+            asking.append(asyncio.create_task(read(number)))
+            await asyncio.sleep(0)
+        for given_up in asking[2:5]:
+            given_up.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+    assert served == [0, 1, 5, 6, 7]
+
+
 async def test_a_wrong_password_is_one_line_without_the_password(own_database: PostgresAddress) -> None:
     wrong = dataclasses.replace(own_database, password="not-the-password")
     with pytest.raises(DatabaseUnavailable, match="password authentication failed") as caught:

@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import asyncpg
 import httpx
 
 from telemetra.adapters.postgres import PostgresAddress, open_postgres
@@ -24,6 +23,7 @@ from telemetra.entrypoints.app import create_app
 from telemetra.settings import Settings
 from tests.api.http_service import LiveListener, lifespan, listening
 from tests.contract.postgres_script import PostgresScript
+from tests.databases import strangers
 from tests.integration.freshness.ears import PATIENCE_SECONDS, Clock, Ears, HeardBus, HeardFeed
 from tests.integration.freshness.history import History, Subject
 from tests.integration.freshness.ways import HeldAnswers, HeldMetrics, HeldMoments, HeldStreams, Ways
@@ -148,16 +148,7 @@ async def run_deployment(address: PostgresAddress, redis_url: str) -> AsyncItera
         open_postgres(address, live_interval_seconds=1) as postgres,
         _run_process(address, redis_url, leads=True) as leader,
         _run_process(address, redis_url, leads=False) as other,
-        asyncpg.create_pool(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=address.database,
-            min_size=1,
-            max_size=WRITERS,
-            command_timeout=PATIENCE_SECONDS,
-        ) as pool,
+        strangers(address, most=WRITERS, seconds=PATIENCE_SECONDS) as pool,
     ):
         script = PostgresScript(pool)
         try:

@@ -12,7 +12,7 @@ from telemetra.adapters.postgres.connections import PostgresAddress, connect, fi
 from telemetra.adapters.postgres.epoch import Epoch, renew_epoch
 from telemetra.adapters.postgres.feed import PostgresFeed
 from telemetra.adapters.postgres.probe import PostgresProbe
-from telemetra.adapters.postgres.readers import PostgresMetrics, PostgresMoments, PostgresStreams
+from telemetra.adapters.postgres.readers import READS, PostgresMetrics, PostgresMoments, PostgresStreams
 from telemetra.adapters.postgres.schema import SCHEMA_REVISION, find_schema_revision, require_newest_schema
 from telemetra.adapters.postgres.writer import PostgresWriter
 
@@ -30,14 +30,8 @@ __all__ = [
 _WRITE_SECONDS = 60.0
 _FEED_CONNECTIONS = 3
 """Catching up takes turns: many laggards at once must not take the database from the readers."""
-_READS = {
-    # Plans that are made once: a large table looks to the planner as if a plan for each page were worth it, which costs
-    # as much as the page. Such a plan knows no limit; these leave it what gives the first rows first, an index in order.
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "enable_sort": "off",
-}
+_CATCHING_UP = {"plan_cache_mode": "force_custom_plan"}
+"""The plan of a page of changes depends on how old its position is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +63,8 @@ async def open_postgres(
         await epoch.refresh(connection)
         identity = str(await connection.fetchval(change_statements.IDENTITY))
     async with (
-        open_pool(address, size=None, **_READS) as pool,
-        open_pool(address, size=_FEED_CONNECTIONS, plan_cache_mode="force_custom_plan") as feed_pool,
+        open_pool(address, session=READS) as pool,
+        open_pool(address, size=_FEED_CONNECTIONS, session=_CATCHING_UP) as feed_pool,
     ):
         yield PostgresPorts(
             streams=PostgresStreams(pool, epoch),

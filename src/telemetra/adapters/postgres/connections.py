@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -20,6 +21,9 @@ Record = Any
 """asyncpg's row: values by column name and by place."""
 
 _SSL_MODES: Final = {"disable": False, "prefer": "prefer", "require": "require"}
+
+IDLE_SECONDS: Final = 300.0
+"""A connection without work for so long is ended."""
 
 CONNECTION_LOST: Final = (
     OSError,
@@ -142,21 +146,24 @@ class _Lending:
     The pool's connections, handed from one statement to the next.
 
     The pool opens them and ends them; to take one out of it and to put it back for each statement costs a third of what a
-    short statement costs.
+    short statement costs. One that had no work for `idle_seconds` is ended: what lies between here and the server may have
+    forgotten it.
     """
 
-    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, size: int, idle_seconds: float) -> None:
         self._pool = pool
         self._size = size
+        self._idle_seconds = idle_seconds
         self._open = 0
-        self._idle: list[Any] = []
+        self._idle: deque[tuple[Any, float]] = deque()
+        """With the time since when, the last to come at the right."""
         self._waiting: deque[asyncio.Future[Any]] = deque()
 
     def take_idle(self) -> Any | None:
-        """Return a connection that waits for work, if there is one."""
+        """Return a connection that waits for work, if there is one, and has not for too long."""
         while self._idle:
-            connection = self._idle.pop()
-            if _is_open(connection):
+            connection, since = self._idle.pop()
+            if monotonic() - since < self._idle_seconds and _is_open(connection):
                 return connection
             self._end(connection)
         return None
@@ -173,10 +180,9 @@ class _Lending:
             try:
                 connection = await handed
             except asyncio.CancelledError:
-                if handed.done() and not handed.cancelled() and handed.result():
-                    self.give(handed.result())
-                else:
-                    self._tell_one(None)
+                if handed.done() and not handed.cancelled():
+                    # It was told just now, and is no longer here to make use of it.
+                    self._pass_on(handed.result())
                 raise
             if connection:
                 return connection
@@ -186,7 +192,15 @@ class _Lending:
         if not _is_open(connection):
             self._end(connection)
         elif not self._tell_one(connection):
-            self._idle.append(connection)
+            self._idle.append((connection, monotonic()))
+            while monotonic() - self._idle[0][1] >= self._idle_seconds and len(self._idle) > 1:
+                self._end(self._idle.popleft()[0])
+
+    def _pass_on(self, connection: Any | None) -> None:
+        if connection:
+            self.give(connection)
+        else:
+            self._tell_one(None)
 
     async def _connect(self) -> Any:
         self._open += 1
@@ -230,8 +244,10 @@ class PostgresPool:
     very server that does not answer.
     """
 
-    def __init__(self, pool: asyncpg.Pool, address: PostgresAddress, *, size: int) -> None:
-        self._connections = _Lending(pool, size)
+    def __init__(
+        self, pool: asyncpg.Pool, address: PostgresAddress, *, size: int, idle_seconds: float
+    ) -> None:
+        self._connections = _Lending(pool, size=size, idle_seconds=idle_seconds)
         self._address = address
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Record]:
@@ -294,10 +310,14 @@ class _StaleConnection(DatabaseUnavailable):
 
 @asynccontextmanager
 async def open_pool(
-    address: PostgresAddress, *, size: int | None = None, **server_settings: str
+    address: PostgresAddress,
+    *,
+    size: int | None = None,
+    idle_seconds: float = IDLE_SECONDS,
+    session: Mapping[str, str] | None = None,
 ) -> AsyncIterator[PostgresPool]:
     """
-    Open a pool that connects as it is asked; closing it waits for nobody.
+    Open a pool that connects as it is asked; closing it waits for nobody. `session` holds settings of the server's.
 
     Raises:
         DatabaseUnavailable: the first connection can't be had.
@@ -308,11 +328,11 @@ async def open_pool(
         min_size=0,
         max_size=size,
         init=speak_utc,
-        **connect_arguments(address, **server_settings),
+        **connect_arguments(address, **(session or {})),
     )
     async with asyncio.timeout(address.connect_timeout_seconds):
         await pool
     try:
-        yield PostgresPool(pool, address, size=size)
+        yield PostgresPool(pool, address, size=size, idle_seconds=idle_seconds)
     finally:
         pool.terminate()

@@ -17,6 +17,7 @@ from telemetra.adapters.postgres.columns import (
     select_list,
     shared_select_list,
 )
+from telemetra.domain.moments import MomentType
 
 TABLES: Final = ("streams", "chat_summary_minute", "moments", "removals")
 
@@ -112,13 +113,17 @@ def list_windows(*, start: bool, end: bool, after: bool) -> str:
     )
 
 
-def list_moments(*, of_type: bool, after: bool) -> str:
-    """Return the statement for `$1` stream, `$2` limit and, as asked for, type and cursor, numbered from `$3`."""
+def list_moments(moment_type: MomentType | None, *, after: bool) -> str:
+    """
+    Return the statement for `$1` stream, `$2` limit and, as asked for, a cursor, numbered from `$3`.
+
+    The type is a part of the statement: a plan that is made once for all types would read past all of a common one to
+    find a rare one.
+    """
     number = 3
     conditions = ["t.stream_id = $1"]
-    if of_type:
-        conditions.append(f"t.moment_type = ${number}")
-        number += 1
+    if moment_type:
+        conditions.append(f"t.moment_type = '{moment_type.value}'")
     if after:
         conditions.append(f"t.timestamp <= ${number}")
         conditions.append(f'(t.timestamp < ${number} or t.moment_id::text collate "C" < ${number + 1})')
