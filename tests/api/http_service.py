@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -212,6 +213,7 @@ async def running(
     answers: MemoryAnswers | None = None,
     bus: MemoryLiveBus | None = None,
     replaced: dict[str, Any] | None = None,
+    clock: Callable[[], float] = monotonic,
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """Run the application; `replaced` ports stand in for those of the database in memory."""
@@ -222,7 +224,7 @@ async def running(
     async def open_ports() -> AsyncIterator[Ports]:
         yield replace(memory_ports(database, redis=redis, bus=bus, answers=answers), **(replaced or {}))
 
-    app = create_app(open_ports, Settings(**settings))
+    app = create_app(open_ports, Settings(**settings), clock=clock)
     async with (
         lifespan(app),
         httpx.AsyncClient(

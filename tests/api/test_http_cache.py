@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import itertools
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -271,11 +272,28 @@ class HeldSteps(MemoryFeed):
             yield step
 
 
+SPELLINGS = 3_000
+
+
 async def test_endless_spellings_take_no_room_that_is_not_counted() -> None:
+    def spelling(number: int) -> bytes:
+        """Return one of the many ways to write the same, none of them long."""
+        name = "".join(
+            f"%{ord(letter):02x}" if number >> bit & 1 else letter for bit, letter in enumerate("limit")
+        )
+        return f"{name}={'0' * (number // 32 % 16)}1{'&' * (number // 512)}".encode()
+
     async with counting(cache_memory_bytes=200_000) as (service, metrics, _):
-        for number in range(200):
-            query = b"limit=1" + b"&" * (900 + number)
-            assert (await service.raw(METRICS.encode(), query=query)).status == 200
+        await service.get(METRICS + "?limit=1")
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for number in range(SPELLINGS):
+                assert (await service.raw(METRICS.encode(), query=spelling(number))).status == 200
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert after - before < SPELLINGS * 1_000
         long = await service.raw(METRICS.encode(), query=b"limit=1" + b"&" * 100_000)
         assert long.status == 200
         assert metrics.asked == 2
@@ -393,6 +411,38 @@ async def test_a_position_of_another_history_is_refused_whatever_is_kept() -> No
                 refused = await service.get(path, Telemetra_Position=foreign)
                 assert (refused.status_code, refused.json()["code"]) == (422, "position_invalid")
                 assert (await service.get(METRICS)).status_code == 200
+
+
+class Clock:
+    """Seconds that grow by themselves, once they are let: then whatever was heard was long ago."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.step = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+@pytest.mark.parametrize("why", ["requires", "silence"])
+async def test_that_there_was_no_such_stream_is_not_told_to_who_may_know_better(why: str) -> None:
+    clock = Clock()
+    url = METRICS.replace("lofi", "new")
+    async with counting(clock=clock) as (service, metrics, _):
+        metrics.gate.clear()
+        metrics.reached.clear()
+        early = asyncio.create_task(service.get(url))
+        await metrics.reached.wait()
+        await service.write("new", windows=1)
+        position = {"Telemetra_Position": str(service.database.position())} if why == "requires" else {}
+        clock.step = 10.0 if why == "silence" else 0.0
+        late = asyncio.create_task(service.get(url, **position))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        metrics.gate.set()
+        assert (await early).status_code == 404
+        assert (await late).status_code == 200
 
 
 async def test_head_is_answered_from_what_get_kept() -> None:
@@ -522,6 +572,26 @@ async def test_a_hit_is_answered_as_the_layers_would(headers: list[tuple[bytes, 
         mine = short.headers["x-request-id"]
         assert (mine == "mine") == ((b"x-request-id", b"mine") in headers)
         assert len(mine) in {4, 32}
+
+
+@pytest.mark.parametrize("origin", [None, "https://ok.example", "https://other.example"])
+@pytest.mark.parametrize("outcome", ["200", "404", "500", "503"])
+async def test_a_miss_is_answered_as_the_layers_would(outcome: str, origin: str | None) -> None:
+    """A trace has a request go through all layers, and changes nothing in the answer."""
+    faults: dict[str, Exception] = {"500": RuntimeError("secret"), "503": DatabaseUnavailable()}
+    path = METRICS.replace("lofi", "nobody") if outcome == "404" else METRICS
+    headers = [(b"x-request-id", b"mine")] + ([(b"origin", origin.encode())] if origin else [])
+    trace = (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    async with counting(cors_origins=("https://ok.example",)) as (service, metrics, _):
+        metrics.fault = faults.get(outcome)
+        short = await service.raw(path.encode(), query=b"limit=2", headers=headers)
+        through = await service.raw(path.encode(), query=b"limit=2&", headers=[*headers, trace])
+        if outcome != "200":
+            assert metrics.asked == 2
+        assert str(short.status) == outcome
+        assert (short.status, short.body) == (through.status, through.body)
+        assert sorted(short.headers.multi_items()) == sorted(through.headers.multi_items())
+        assert b"secret" not in short.body
 
 
 async def test_a_hit_leaves_a_line_like_any_other() -> None:

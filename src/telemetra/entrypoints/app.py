@@ -18,7 +18,7 @@ from litestar.types import ControllerRouterHandler
 
 from telemetra.domain.ports import Ports
 from telemetra.entrypoints.asgi import App
-from telemetra.entrypoints.cache.hits import Hits
+from telemetra.entrypoints.cache.fast_path import FastPath
 from telemetra.entrypoints.cache.layer import CachedReads, ResponseCache
 from telemetra.entrypoints.http.answers import require_readable_position
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
@@ -103,7 +103,7 @@ def create_app(
     reads = (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ)
     cached = CachedReads(inner, response_cache, reads, settings, refusals)
     origins = CrossOrigin(cached, settings.cors_origins)
-    return Hits(RequestLog(origins), cached, origins, refusals)
+    return FastPath(RequestLog(origins), cached, origins, refusals)
 
 
 def api_routes(settings: Settings) -> list[ControllerRouterHandler]:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
+import structlog
+
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.cache.codings import preferred_coding
 from telemetra.entrypoints.cache.entries import Entry, Headers
-from telemetra.entrypoints.cache.layer import CachedReads, Failure, spelling_of
+from telemetra.entrypoints.cache.layer import CachedReads, Failure, Wishes, spelling_of
 from telemetra.entrypoints.cache.questions import Question
-from telemetra.entrypoints.http.answers import is_among
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals
@@ -25,8 +26,6 @@ from telemetra.logging import log_request
 
 _POSITION: Final = POSITION.lower().encode()
 _REQUEST_ID: Final = REQUEST_ID.lower().encode()
-_OK: Final = 200
-_NOT_MODIFIED: Final = 304
 _CLIENT_WENT_AWAY: Final = 499
 _NOT_PLAIN: Final = frozenset({_POSITION, b"traceparent"})
 _ONCE: Final = frozenset({b"origin", _REQUEST_ID})
@@ -35,21 +34,17 @@ _REMEMBERED: Final = 1_000
 _LONGEST_REMEMBERED: Final = 256
 
 
-class _Asked:
-    """What a request says of the answer that it wants."""
+class _Headers:
+    """What the fast path reads of a request's headers."""
 
-    __slots__ = ("codings", "known", "name", "once", "origin", "preferred")
+    __slots__ = ("origin", "wishes")
 
-    def __init__(self) -> None:
-        self.codings: list[bytes] = []
-        self.preferred = b""
-        self.known: str | None = None
-        self.once: dict[bytes, str] = {}
-        self.origin: str | None = None
-        self.name = ""
+    def __init__(self, origin: str | None, wishes: Wishes) -> None:
+        self.origin = origin
+        self.wishes = wishes
 
 
-class Hits:
+class FastPath:
     """The layer: `app` is all the others, `cached` and `origins` are two of them."""
 
     def __init__(
@@ -75,62 +70,54 @@ class Hits:
             return
         began = self._clock()
         spelling = spelling_of(scope)
-        kept = self._cached.kept(spelling)
-        question = None if kept else self._cached.recognise(scope, spelling)
-        asked = self._read(scope) if kept or question else None
-        if asked is None:
+        found = self._cached.kept(spelling) or self._cached.recognise(scope, spelling)
+        read = self._read(scope) if found else None
+        if found is None or read is None:
             await self._app(scope, receive, send)
             return
-        status = _CLIENT_WENT_AWAY
+        name, status = read.wishes.name, _CLIENT_WENT_AWAY
         try:
-            outcome = kept or await self._ask(question, spelling, asked)
-            status, headers, body = await self._told(outcome, asked)
-            own = [*self._origins.permission_for(asked.origin), (_REQUEST_ID, asked.name.encode())]
+            if isinstance(found, Entry):
+                status, headers, body = await self._told(found, spelling, read.wishes)
+            else:
+                with structlog.contextvars.bound_contextvars(request_id=name):
+                    status, headers, body = await self._told(found, spelling, read.wishes)
+            own = [*self._origins.permission_for(read.origin), (_REQUEST_ID, name.encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers + own})
             await send({"type": "http.response.body", "body": body})
         finally:
-            log_request("GET", shown_path(scope), status, (self._clock() - began) * 1000, asked.name)
+            log_request("GET", shown_path(scope), status, (self._clock() - began) * 1000, name)
 
-    async def _ask(self, question: Question | None, spelling: bytes, asked: _Asked) -> Entry | Failure:
-        assert question  # noqa: S101  (what is not kept was recognised)
+    async def _told(
+        self, found: Entry | Question, spelling: bytes, wishes: Wishes
+    ) -> tuple[int, Headers, bytes]:
         try:
-            return await self._cached.answer(question, spelling, asked.name)
+            outcome = found if isinstance(found, Entry) else await self._cached.answer(found, spelling)
+            return await self._cached.told(outcome, wishes)
         except Exception as error:  # noqa: BLE001  (a fault of ours; there is no layer outside that would apologise)
-            self._refusals.note(error, asked.name)
-            return Failure(error)
+            self._refusals.note(error)
+            return await self._cached.told(Failure(error), wishes)
 
-    async def _told(self, outcome: Entry | Failure, asked: _Asked) -> tuple[int, Headers, bytes]:
-        if isinstance(outcome, Failure):
-            refusal = self._refusals.refuse(outcome.error, asked.name)
-            length = (b"content-length", b"%d" % len(refusal.body))
-            return refusal.status, [*refusal.headers, length], refusal.body
-        variant = outcome.variant(outcome.coding_for(asked.preferred))
-        if variant is None:
-            variant = await self._cached.variant(outcome, asked.preferred)
-        if asked.known is not None and is_among(asked.known, variant.entity_tag.decode()):
-            return _NOT_MODIFIED, variant.unchanged, b""
-        return _OK, variant.full, variant.body
-
-    def _read(self, scope: ReadScope) -> _Asked | None:
+    def _read(self, scope: ReadScope) -> _Headers | None:
         """Read the headers, once; None where one of them is not for here."""
-        asked = _Asked()
+        codings: list[bytes] = []
+        known: str | None = None
+        once: dict[bytes, str] = {}
         for header, value in scope["headers"]:
             if header == b"accept-encoding":
-                asked.codings.append(value)
+                codings.append(value)
             elif header == b"if-none-match":
-                known = value.decode("latin-1")
-                asked.known = known if asked.known is None else f"{asked.known}, {known}"
+                text = value.decode("latin-1")
+                known = text if known is None else f"{known}, {text}"
             elif header in _ONCE:
-                if header in asked.once:
+                if header in once:
                     return None
-                asked.once[header] = value.decode("latin-1")
+                once[header] = value.decode("latin-1")
             elif header in _NOT_PLAIN:
                 return None
-        if asked.codings:
-            asked.preferred = self._preferred(b",".join(asked.codings))
-        asked.origin = asked.once.get(b"origin")
-        asked.name = sane_request_id(asked.once.get(_REQUEST_ID, "")) or made_request_id()
-        return asked
+        name = sane_request_id(once.get(_REQUEST_ID, "")) or made_request_id()
+        preferred = self._preferred(b",".join(codings)) if codings else b""
+        return _Headers(once.get(b"origin"), Wishes(name, preferred, known))
 
     def _preferred(self, value: bytes) -> bytes:
         """Read the header, which few clients write in many ways."""

@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from telemetra.domain.changes import LISTING, Step, tag_of
-from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid
+from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid, StreamNotFound
 from telemetra.domain.ports import Ports
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
-from telemetra.entrypoints.cache.codings import compress, preferred_coding
-from telemetra.entrypoints.cache.entries import Entry, Variant
+from telemetra.entrypoints.cache.codings import preferred_coding
+from telemetra.entrypoints.cache.entries import Entry, Headers
 from telemetra.entrypoints.cache.freshness import Freshness, Mark, includes
 from telemetra.entrypoints.cache.level import SharedLevel
 from telemetra.entrypoints.cache.local import LocalStore
+from telemetra.entrypoints.cache.packing import Packing
 from telemetra.entrypoints.cache.questions import Question, Questions
-from telemetra.entrypoints.http.answers import Reply, is_known, require_history, required_position
+from telemetra.entrypoints.http.answers import Reply, is_among, require_history, required_position
+from telemetra.entrypoints.http.headers import headers_named
 from telemetra.entrypoints.http.reads import Read
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.settings import Settings
@@ -34,8 +36,6 @@ _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _AWAY_SECONDS: Final = 1.0
-_LARGE_BYTES: Final = 64 * 1024
-"""To compress so much takes a millisecond or more."""
 _ATTEMPTS: Final = 3
 
 
@@ -82,6 +82,23 @@ class Failure:
 
     error: Exception
 
+    @property
+    def is_of_now(self) -> bool:
+        """Whether it says nothing of what there is: a database that is away is away for everybody who asks meanwhile."""
+        return not isinstance(self.error, StreamNotFound)
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What a client wishes of the answer, whatever that is."""
+
+    name: str
+    """The request's id."""
+    preferred: bytes = b""
+    """The coding."""
+    known: str | None = None
+    """The validators of what it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
@@ -90,8 +107,6 @@ class _Asking:
     question: Question
     spelling: bytes
     required: Position | None
-    name: str
-    """The request's id, for the log."""
 
 
 class _Flight:
@@ -128,6 +143,7 @@ class CachedReads:
         self._clock = cache.clock
         self._questions = Questions(reads, settings)
         self._refusals = refusals
+        self._packing = Packing(lambda entry, more_bytes: self._store.count(entry.key, entry, more_bytes))
         self._flights: dict[Hashable, _Flight] = {}
         self._ticks = itertools.count()
         """Which came first: somebody who asks, or the asking of the database."""
@@ -145,11 +161,12 @@ class CachedReads:
         return self._questions.recognise(scope, spelling) if self._cache.ports else None
 
     async def answer(
-        self, question: Question, spelling: bytes, name: str, required: Position | None = None
+        self, question: Question, spelling: bytes, required: Position | None = None
     ) -> Entry | Failure:
-        """Return the answer, kept or new, which includes what is required; `name` is the request's id."""
-        asking, arrived = _Asking(question, spelling, required, name), next(self._ticks)
+        """Return the answer, kept or new, which includes what is required."""
+        asking, arrived = _Asking(question, spelling, required), next(self._ticks)
         mark, is_known = self._freshness.mark(question.tag), self._freshness.is_known()
+        is_owed_more = required is not None or not is_known
         for _ in range(_ATTEMPTS):
             entry = self._store.get(question.key, spelling)
             if entry is not None and self._serves(entry, required):
@@ -165,29 +182,24 @@ class CachedReads:
                 is_new = flight.began > arrived or (is_known and includes(outcome.position, mark))
                 if is_new and (required is None or includes(outcome.position, (required,))):
                     return outcome
-            elif outcome is not None and (flight.began > arrived or flight.mark == mark):
+            elif outcome is not None and (
+                flight.began > arrived or (flight.mark == mark and (outcome.is_of_now or not is_owed_more))
+            ):
                 return outcome
         return _of_required_history(await self._ask(asking), required)
 
-    async def variant(self, entry: Entry, preferred: bytes) -> Variant:
-        """Return an entry's body in the coding that a client prefers; what is made for it is counted."""
-        coding = entry.coding_for(preferred)
-        if variant := entry.variant(coding):
-            return variant
-        body = entry.plain.body
-        # What takes long is made while others are answered.
-        packed = (
-            await asyncio.to_thread(compress, body, coding)
-            if len(body) >= _LARGE_BYTES
-            else compress(body, coding)
-        )
-        if variant := entry.variant(coding):
-            # Somebody else made it meanwhile.
-            return variant
-        before = entry.size_bytes
-        variant = entry.add(coding, packed)
-        self._store.count(entry.key, entry, entry.size_bytes - before)
-        return variant
+    async def told(self, outcome: Entry | Failure, wishes: Wishes) -> tuple[int, Headers, bytes]:
+        """Return what is sent to a client: status, headers and body."""
+        if isinstance(outcome, Failure):
+            refusal = self._refusals.refuse(outcome.error, wishes.name)
+            length = (b"content-length", b"%d" % len(refusal.body))
+            return refusal.status, [*refusal.headers, length], refusal.body
+        variant = outcome.variant(outcome.coding_for(wishes.preferred))
+        if variant is None:
+            variant = await self._packing.variant(outcome, wishes.preferred)
+        if wishes.known is not None and is_among(wishes.known, variant.entity_tag.decode()):
+            return _NOT_MODIFIED, variant.unchanged, b""
+        return _OK, variant.full, variant.body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -201,26 +213,22 @@ class CachedReads:
             await self._app(scope, receive, send)
             return
         spelling = spelling_of(scope)
-        entry = self._store.find(spelling)
-        if entry is None or not self._serves(entry, required):
-            question = self.recognise(scope, spelling)
-            if question is None:
-                await self._app(scope, receive, send)
-                return
-            name = str(scope["state"]["request_id"])
-            outcome = await self.answer(question, spelling, name, required)
-            if isinstance(outcome, Failure):
-                refusal = self._refusals.refuse(outcome.error, name)
-                headers = [*refusal.headers, (b"content-length", b"%d" % len(refusal.body))]
-                await _send(scope, send, refusal.status, headers, refusal.body)
-                return
-            entry = outcome
-        accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
-        variant = await self.variant(entry, preferred_coding(accepted) if accepted else b"")
-        if is_known(scope, variant.entity_tag.decode()):
-            await _send(scope, send, _NOT_MODIFIED, variant.unchanged, b"")
+        wishes = Wishes(
+            str(scope["state"]["request_id"]),
+            preferred_coding(map(str.encode, headers_named(scope, b"accept-encoding"))),
+            ", ".join(headers_named(scope, b"if-none-match")) or None,
+        )
+        kept = self._store.find(spelling)
+        if kept is not None and self._serves(kept, required):
+            outcome: Entry | Failure = kept
+        elif question := self.recognise(scope, spelling):
+            outcome = await self.answer(question, spelling, required)
         else:
-            await _send(scope, send, _OK, variant.full, variant.body)
+            await self._app(scope, receive, send)
+            return
+        status, headers, body = await self.told(outcome, wishes)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
 
     def _serves(self, entry: Entry, required: Position | None) -> bool:
         """Whether a kept entry, which nothing is known against, may still be given to this client."""
@@ -254,7 +262,7 @@ class CachedReads:
         except Exception as error:  # noqa: BLE001  (whatever it is, it is told to the client, and in the log)
             if isinstance(error, DatabaseUnavailable) and (kept := self._better_than_nothing(asking)):
                 return kept
-            self._refusals.note(error, asking.name)
+            self._refusals.note(error)
             return Failure(error)
         return self._kept(asking, reply, mark)
 
@@ -325,11 +333,3 @@ def spelling_of(scope: ReadScope) -> bytes:
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope["query_string"]
     return path + b"?" + query
-
-
-async def _send(
-    scope: ReadScope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
-    """Send a whole answer; HEAD has the headers alone."""
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})

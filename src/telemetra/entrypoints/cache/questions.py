@@ -17,7 +17,8 @@ from telemetra.entrypoints.http.reads import Asked, Read
 from telemetra.entrypoints.paths import canonical_path
 from telemetra.settings import Settings
 
-_REMEMBERED: Final = 10_000
+_REMEMBERED: Final = 1_000
+"""Some two kilobytes each, beside what is counted."""
 _LONGEST_REMEMBERED: Final = 512
 _LONGEST_QUERY: Final = 2048
 """A longer one is asked of the routes alone: keys are not counted among what is kept."""

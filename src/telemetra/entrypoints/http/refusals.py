@@ -57,15 +57,15 @@ class Refusals:
         """Return what the framework does about errors: a problem, whatever happens."""
         return dict.fromkeys((ParametersInvalid, TelemetraError, HTTPException, Exception), self._handle)
 
-    def note(self, error: Exception, request_id: str) -> None:
+    def note(self, error: Exception) -> None:
         """Leave the line that an error is due: one that an operator can do something about."""
         if isinstance(error, (ParametersInvalid, TelemetraError)):
             kind = _kind_of(error)
             if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 # The request's own line says the rest.
-                _log.error("http_request_refused", code=kind.code, reason=str(error), request_id=request_id)
+                _log.error("http_request_refused", code=kind.code, reason=str(error))
         elif not isinstance(error, HTTPException) or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            _log.error("http_request_failed", exc_info=error, request_id=request_id)
+            _log.error("http_request_failed", exc_info=error)
 
     def refuse(self, error: Exception, request_id: str) -> Refusal:
         """Return what is answered to the request of this name."""
@@ -81,7 +81,7 @@ class Refusals:
 
     def _handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         name = str(request.scope.get("state", {}).get("request_id", ""))
-        self.note(error, name)
+        self.note(error)
         refusal = self.refuse(error, name)
         headers = {field.decode(): value.decode("latin-1") for field, value in refusal.headers}
         media_type = headers.pop("content-type")

@@ -123,11 +123,15 @@ class Relay:
 
     async def _lead(self) -> None:
         """Wait for the lead, and bring each step to the taker and to the others until the lead is lost."""
-        async with _closing(self._feed.lead(lambda: self._taker.position, self._wanted)) as steps:
-            async for step in steps:
-                self._hear(step)
-                if not self._is_for_nobody(step):
-                    await self._publish(step)
+        try:
+            async with _closing(self._feed.lead(lambda: self._taker.position, self._wanted)) as steps:
+                async for step in steps:
+                    self._hear(step)
+                    if not self._is_for_nobody(step):
+                        await self._publish(step)
+        finally:
+            # Whoever leads now tells who hears.
+            self._heard_by = 0
 
     def _wanted(self) -> Collection[str] | None:
         """
