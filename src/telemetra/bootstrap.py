@@ -30,7 +30,8 @@ from telemetra.adapters.postgres import (
 from telemetra.adapters.postgres import open_writer as open_postgres_writer
 from telemetra.adapters.postgres import renew_epoch as renew_postgres_epoch
 from telemetra.adapters.redis import open_redis
-from telemetra.domain.ports import Ports, StreamWriter
+from telemetra.adapters.tokens import TokenFile, TokensUnreadable
+from telemetra.domain.ports import Credentials, Ports, StreamWriter
 from telemetra.entrypoints.app import create_app
 from telemetra.entrypoints.lifespan import QuietEnd
 from telemetra.settings import Settings
@@ -38,6 +39,7 @@ from telemetra.settings import Settings
 __all__ = [
     "DataDirectoryInUse",
     "EngineFailed",
+    "TokensUnreadable",
     "create_application",
     "find_database_url",
     "migrate_database",
@@ -126,12 +128,14 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     Open the ports of a database and a Redis that run already.
 
     Raises:
+        TokensUnreadable: the file of tokens can't be used.
         DatabaseUnavailable: the database can't be reached. Redis may be away.
 
     """
     if settings.redis_url is None:
         raise ValueError("redis_url is not set")
     async with (
+        _open_credentials(settings) as credentials,
         open_postgres(postgres_address(settings), live_interval_seconds=settings.live_interval) as postgres,
         open_redis(settings.redis_url, namespace=postgres.identity) as redis,
     ):
@@ -144,7 +148,19 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             answers=redis.answers,
             database=postgres.probe,
             redis=redis.probe,
+            credentials=credentials,
+            ticket_key=postgres.ticket_key,
         )
+
+
+@asynccontextmanager
+async def _open_credentials(settings: Settings) -> AsyncIterator[Credentials | None]:
+    if settings.api_tokens_file is None:
+        yield None
+        return
+    tokens = TokenFile(settings.api_tokens_file)
+    async with tokens.watched():
+        yield tokens
 
 
 @asynccontextmanager

@@ -253,8 +253,16 @@ def _route_standard_library(level: str, rendering: Sequence[Processor]) -> None:
 
 
 def _is_not_a_servers_socket_line(record: logging.LogRecord) -> bool:
-    """Whether a record says more than that a WebSocket came: uvicorn tells each three times, with its query."""
-    return record.levelno > logging.INFO or not record.module.startswith(("websockets_", "wsproto_"))
+    """
+    Whether a record says more than that a WebSocket came, which uvicorn tells three times, with its query, or was refused:
+    a refusal by an HTTP answer it takes for a fault.
+    """
+    if not record.module.startswith(("websockets_", "wsproto_")):
+        return True
+    return record.levelno > logging.INFO and record.msg != _REFUSED_IN_ORDER
+
+
+_REFUSED_IN_ORDER: Final = "ASGI callable returned without completing handshake."
 
 
 class _StandardErrorHandler(logging.Handler):

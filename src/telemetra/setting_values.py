@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ def convert(text: str, wanted: Any) -> Any:
         if text.lower() not in _TRUE | _FALSE:
             raise ValueUnusable("expected true or false")
         return text.lower() in _TRUE
-    if wanted is Path:
+    if wanted in (Path, Path | None):
         try:
             return Path(text).expanduser()
         except RuntimeError:
@@ -74,6 +74,15 @@ def is_host(text: str) -> bool:
         ip_address(text)
     except ValueError:
         return bool(_HOST_NAME.fullmatch(text))
+    return True
+
+
+def is_network(text: str) -> bool:
+    """Whether a text is an address, or a network of addresses."""
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
     return True
 
 

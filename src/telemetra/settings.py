@@ -14,7 +14,14 @@ from msgspec import Meta
 from platformdirs import user_data_path
 
 from telemetra.env_file import read_env_file
-from telemetra.setting_values import ValueUnusable, convert, is_host, is_origin, is_redis_url
+from telemetra.setting_values import (
+    ValueUnusable,
+    convert,
+    is_host,
+    is_network,
+    is_origin,
+    is_redis_url,
+)
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
@@ -55,6 +62,14 @@ class Settings:
     """`auto`: coloured lines on a terminal, JSON elsewhere."""
     cors_origins: tuple[str, ...] = ()
     """Origins that browsers may call from, or `*` alone."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts that requests may name, `*.example.org` for all below one; none: whatever they name."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    rate_limit_per_minute: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Requests that one client may make in a minute, in each process; 0: as many as it likes."""
+    api_tokens_file: Path | None = None
+    """Whose bearers may read; unset: everybody."""
 
     telemetra_data_dir: Path = dataclasses.field(default_factory=lambda: user_data_path("telemetra"))
     """Where the embedded engines keep their data."""
@@ -148,8 +163,9 @@ def to_environ(settings: Settings) -> dict[str, str]:
     environ = {}
     for field in dataclasses.fields(Settings):
         value = getattr(settings, field.name)
-        if value is not None:
-            environ[field.name.upper()] = ",".join(value) if isinstance(value, tuple) else str(value)
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        # Empty means unset.
+        environ[field.name.upper()] = "" if value is None else text
     return environ
 
 
@@ -195,6 +211,16 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     ]
     if "*" in origins and len(origins) > 1:
         problems.append("CORS_ORIGINS: * allows every origin, so it must stand alone")
+    problems += [
+        f"ALLOWED_HOSTS: {host!r} is no host such as example.org, *.example.org or 192.0.2.7; ports are left out"
+        for host in values.get("allowed_hosts", ())
+        if host != "*" and not is_host(host.removeprefix("*."))
+    ]
+    problems += [
+        f"TRUSTED_PROXIES: {proxy!r} is no address such as 192.0.2.7, nor a network such as 10.0.0.0/8"
+        for proxy in values.get("trusted_proxies", ())
+        if not is_network(proxy)
+    ]
     host = values.get("postgres_host")
     if host is not None and not is_host(host):
         # Not shown: whoever writes a URL here writes the password too.

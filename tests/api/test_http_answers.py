@@ -283,7 +283,10 @@ async def test_a_page_of_an_allowed_origin_may_read_answers_and_their_headers(
     answer = await service.get(url, Origin="https://ok.example")
     assert answer.headers["access-control-allow-origin"] == "https://ok.example"
     exposed = {part.strip() for part in answer.headers["access-control-expose-headers"].split(",")}
-    assert exposed == {"Link", "ETag", "Telemetra-Position", "X-Request-ID", "Retry-After"}
+    assert exposed == {
+        *("Link", "ETag", "Telemetra-Position", "X-Request-ID"),
+        *("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"),
+    }
     assert "Origin" in _vary(answer)
 
 

@@ -19,7 +19,7 @@ from telemetra.settings import Settings
 _SNAPSHOT = Path(__file__).with_name("openapi.json")
 _DOCUMENT: dict[str, Any] = json.loads(openapi_document(Settings()))
 _SCHEMAS: dict[str, Any] = _DOCUMENT["components"]["schemas"]
-_OPERATIONS = {path: item["get"] for path, item in _DOCUMENT["paths"].items()}
+_OPERATIONS = {path: next(iter(item.values())) for path, item in _DOCUMENT["paths"].items()}
 
 
 def test_the_document_is_the_one_that_was_agreed_on() -> None:
@@ -58,11 +58,13 @@ def test_an_operation_is_told_in_full(path: str) -> None:
 @pytest.mark.parametrize("path", [path for path in _OPERATIONS if path.startswith("/api/v1/streams")])
 def test_a_read_declares_what_may_go_wrong(path: str) -> None:
     responses = _OPERATIONS[path]["responses"]
-    expected = {"200", "304", "422", "500", "503"} | ({"404"} if "{" in path else set())
+    expected = {"200", "304", "401", "403", "422", "429", "500", "503"} | ({"404"} if "{" in path else set())
     assert set(responses) == expected
     for status in expected - {"200", "304"}:
         assert set(responses[status]["content"]) == {"application/problem+json"}
-    assert "Retry-After" in responses["503"]["headers"]
+    for status in ("429", "503"):
+        assert "Retry-After" in responses[status]["headers"]
+    assert "WWW-Authenticate" in responses["401"]["headers"]
     assert {"ETag", "Telemetra-Position", "Cache-Control"} <= set(responses["200"]["headers"])
 
 

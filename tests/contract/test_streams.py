@@ -53,6 +53,18 @@ async def test_equal_ones_come_by_the_bytes_of_their_id(world: World) -> None:
     assert len(listed) == 8
 
 
+async def test_a_list_among_some_has_no_others(world: World) -> None:
+    async with world.transaction() as transaction:
+        for minute, stream_id in enumerate(("a", "b", "c", "d")):
+            await transaction.put_stream(a_stream(stream_id, minute=minute))
+    some = frozenset({"a", "c", "d", "unknown"})
+    assert await ids(world, ListStreams(among=some)) == ["d", "c", "a"]
+    assert await ids(world, ListStreams(among=some, limit=1, offset=1)) == ["c"]
+    assert (await world.ports.streams.list(ListStreams(among=some, limit=2))).more
+    assert not (await world.ports.streams.list(ListStreams(among=some, limit=3))).more
+    assert await ids(world, ListStreams(among=frozenset())) == []
+
+
 async def test_pages_hold_every_stream_once(world: World) -> None:
     async with world.transaction() as transaction:
         for number in range(7):

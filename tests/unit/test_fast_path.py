@@ -7,6 +7,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from telemetra.entrypoints.access.gate import Gate
 from telemetra.entrypoints.cache.entries import Entry
 from telemetra.entrypoints.cache.fast_path import FastPath
 from telemetra.entrypoints.cache.layer import CachedReads, Failure, ResponseCache, Wishes
@@ -35,7 +36,7 @@ class Faulty(CachedReads):
 async def test_a_fault_in_sending_is_a_problem_with_the_request_s_name() -> None:
     settings, refusals = Settings(), Refusals()
     cached = Faulty(never, ResponseCache(settings, clock=lambda: 0.0), (), settings, refusals)
-    fast = FastPath(never, cached, CrossOrigin(cached, ()), refusals)
+    fast = FastPath(never, cached, CrossOrigin(cached, ()), Gate(settings), refusals)
     sent: list[Any] = []
 
     async def send(message: Any) -> None:

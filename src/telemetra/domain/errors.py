@@ -86,3 +86,46 @@ class PositionInvalid(TelemetraError):
     """A position's text can't be read, or belongs to another database."""
 
     code = "position_invalid"
+
+
+class HostNotAllowed(TelemetraError):
+    """A request names a host that this service does not answer for."""
+
+    code = "host_not_allowed"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"This service does not answer for the host {host!r}: its operator names them in ALLOWED_HOSTS."
+        )
+        self.host = host
+
+
+class CredentialMissing(TelemetraError):
+    """Whoever asks has to say who it is."""
+
+    code = "credential_missing"
+
+    def __init__(self) -> None:
+        super().__init__("A token is needed: send it as `Authorization: Bearer TOKEN`.")
+
+
+class CredentialInvalid(TelemetraError):
+    """A token or ticket is none that is known, or no longer; the message says nothing of the ones that are."""
+
+    code = "credential_invalid"
+
+
+class AccessDenied(TelemetraError):
+    """A token is known, and does not allow this."""
+
+    code = "access_denied"
+
+
+class TooManyRequests(TelemetraError):
+    """A client has asked more often than it may."""
+
+    code = "too_many_requests"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__(f"You ask more often than you may: wait {retry_after_seconds} s.")
+        self.retry_after_seconds = retry_after_seconds

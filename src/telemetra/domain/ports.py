@@ -7,11 +7,13 @@ bounds, and may be called by any number of tasks at once.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from telemetra.domain.access import Grant
 from telemetra.domain.changes import ChangePage, Step, StreamSnapshot
 from telemetra.domain.moments import Moment
 from telemetra.domain.positions import Position
@@ -236,12 +238,26 @@ class HealthProbe(Protocol):
 
 
 @runtime_checkable
+class Credentials(Protocol):
+    """Knows the tokens that an operator has given out. They may change at any time, all at once."""
+
+    def find(self, token_id: bytes) -> Grant | None:
+        """Return what the token of this digest allows; None for one that is not known, or whose time is over."""
+        ...
+
+
+@runtime_checkable
 class SentimentScorer(Protocol):
     """Says how glad or angry a chat message is."""
 
     def score(self, text: str, emotes: Sequence[str]) -> float:
         """Return a number in [-1, 1], 0 for neutral; the same for the same message."""
         ...
+
+
+def _own_key() -> Callable[[], bytes]:
+    key = secrets.token_bytes(32)
+    return lambda: key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,3 +272,7 @@ class Ports:
     answers: SharedAnswers
     database: HealthProbe
     redis: HealthProbe
+    credentials: Credentials | None = None
+    """None: whoever reaches the service may read."""
+    ticket_key: Callable[[], bytes] = field(default_factory=_own_key)
+    """A secret (32 bytes) that all processes of a deployment share, and nobody else: tickets are signed with it."""

@@ -24,6 +24,8 @@ class ListStreams:
 
     limit: int = 100
     offset: int = 0
+    among: frozenset[str] | None = None
+    """The only ones to list; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

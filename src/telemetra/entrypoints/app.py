@@ -10,13 +10,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from time import monotonic
-from typing import Final
+from typing import Any, Final, cast
 
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from telemetra.domain.ports import Ports
+from telemetra.entrypoints.access.gate import Gate
+from telemetra.entrypoints.access.layer import Gated, grant_of
 from telemetra.entrypoints.asgi import App
 from telemetra.entrypoints.cache.fast_path import FastPath
 from telemetra.entrypoints.cache.layer import CachedReads, ResponseCache
@@ -27,6 +30,7 @@ from telemetra.entrypoints.http.head_requests import HeadRequests
 from telemetra.entrypoints.http.health import get_liveness, get_readiness
 from telemetra.entrypoints.http.index import index_route
 from telemetra.entrypoints.http.live_path import ask_for_a_socket
+from telemetra.entrypoints.http.live_tickets import live_tickets_route
 from telemetra.entrypoints.http.metrics import METRICS_READ, list_metrics
 from telemetra.entrypoints.http.moments import MOMENTS_READ, list_moments
 from telemetra.entrypoints.http.openapi import SocketDocumentation, build_document
@@ -51,6 +55,9 @@ a `since` that can be resumed, exactly what was missed; then `metrics`, `moment`
 and a `heartbeat` when nothing does. Keep the newest `position`, and reconnect with it as `since`. You may send
 `{"type":"ping"}`; a `pong` comes back. Anything else is answered by an `error`, and the second time by the end.
 
+Where tokens are asked for, send yours with the handshake (`Authorization: Bearer TOKEN`); in a browser, which can't, take
+a ticket from `POST /api/v1/live-tickets` for each connection, and give it as `ticket` in the query.
+
 Close codes 1001, 1012, 1013 and 4408 mean: reconnect with `since`; where the close reason is `reconnect_after_ms=N`,
 after so many milliseconds. 1007, 1008, 1009 and 4404 mean: do not, something has to be mended first.
 """,
@@ -73,13 +80,15 @@ def create_app(
     response_cache = ResponseCache(settings, clock=clock)
     entrance = LiveEntrance(settings, response_cache)
     refusals = Refusals(debug=settings.debug)
+    gate = Gate(settings)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_ports() as ports, entrance.open(ports.feed, ports.bus):
             app.state[PORTS_STATE] = ports
             response_cache.open(ports, is_alone=lambda: entrance.is_alone)
-            yield
+            async with gate.open(ports):
+                yield
 
     @cache
     def document() -> bytes:
@@ -87,7 +96,7 @@ def create_app(
 
     routes = Litestar(
         [
-            *api_routes(settings),
+            *api_routes(settings, gate),
             *documentation_routes(document, settings.api_title),
             ask_for_a_socket,
         ],
@@ -102,22 +111,27 @@ def create_app(
     inner = HeadRequests(RawPaths(LiveSockets(routes, entrance)))
     reads = (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ)
     cached = CachedReads(inner, response_cache, reads, settings, refusals)
-    origins = CrossOrigin(cached, settings.cors_origins)
-    return FastPath(RequestLog(origins), cached, origins, refusals)
+    origins = CrossOrigin(Gated(cached, gate, refusals), settings.cors_origins)
+    whole: App = FastPath(RequestLog(origins), cached, origins, gate, refusals)
+    if settings.trusted_proxies:
+        proxied: Any = ProxyHeadersMiddleware(whole, list(settings.trusted_proxies))
+        return cast("App", proxied)
+    return whole
 
 
-def api_routes(settings: Settings) -> list[ControllerRouterHandler]:
+def api_routes(settings: Settings, gate: Gate) -> list[ControllerRouterHandler]:
     """Return the routes that the OpenAPI document tells."""
+    tickets = live_tickets_route(lambda scope: gate.ticket_for(grant_of(scope)))
     streams = Router(
         "/api/v1/streams",
         route_handlers=[list_streams, get_stream, list_metrics, list_moments],
         before_request=require_readable_position,
     )
-    return [index_route(settings.api_title), get_liveness, get_readiness, streams]
+    return [index_route(settings.api_title), get_liveness, get_readiness, streams, tickets]
 
 
 def openapi_document(settings: Settings | None = None) -> str:
     """Return the OpenAPI document (JSON)."""
     settings = settings or Settings()
-    routes = api_routes(settings)
+    routes = api_routes(settings, Gate(settings))
     return build_document(routes, title=settings.api_title, sockets=[LIVE_SOCKET]).decode()

@@ -55,6 +55,8 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        # TRUSTED_PROXIES says whom to believe, under every server.
+        "proxy_headers": False,
         "lifespan": "on",
         "timeout_graceful_shutdown": GRACE_SECONDS,
         "ws": LiveWebSocketProtocol,

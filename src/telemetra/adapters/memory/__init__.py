@@ -2,6 +2,7 @@
 
 from telemetra.adapters.memory.answers import MemoryAnswers
 from telemetra.adapters.memory.bus import MemoryLiveBus
+from telemetra.adapters.memory.credentials import MemoryCredentials
 from telemetra.adapters.memory.database import MemoryDatabase, MemoryTransaction
 from telemetra.adapters.memory.feed import MemoryFeed
 from telemetra.adapters.memory.ports import MemoryProbe, memory_ports
@@ -10,6 +11,7 @@ from telemetra.adapters.memory.writer import MemoryWriter
 
 __all__ = [
     "MemoryAnswers",
+    "MemoryCredentials",
     "MemoryDatabase",
     "MemoryFeed",
     "MemoryLiveBus",

@@ -26,7 +26,12 @@ class MemoryStreams:
 
     async def list(self, query: ListStreams) -> Answer[Sequence[Stream]]:
         with self._database.open() as tables:
-            by_id = sorted((row.data for row in tables.streams.values()), key=lambda stream: stream.stream_id)
+            wanted = (
+                row.data
+                for row in tables.streams.values()
+                if query.among is None or row.data.stream_id in query.among
+            )
+            by_id = sorted(wanted, key=lambda stream: stream.stream_id)
             newest_first = sorted(by_id, key=lambda stream: stream.updated_at, reverse=True)
             return _page(newest_first[query.offset :], query.limit, self._database.position())
 

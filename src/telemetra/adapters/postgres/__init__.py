@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -43,6 +43,8 @@ class PostgresPorts:
     moments: PostgresMoments
     feed: PostgresFeed
     probe: PostgresProbe
+    ticket_key: Callable[[], bytes]
+    """Gives a secret that all processes on this database share."""
     identity: str
     """Names this database for all processes that use it, by whatever name they know the server, also after a failover."""
 
@@ -72,6 +74,7 @@ async def open_postgres(
             moments=PostgresMoments(pool, epoch),
             feed=PostgresFeed(feed_pool, epoch, address, interval_seconds=live_interval_seconds),
             probe=PostgresProbe(pool),
+            ticket_key=epoch.ticket_key,
             identity=identity,
         )
 

@@ -54,6 +54,14 @@ class Epoch:
         self._reached = max(self._reached, position.seen.xmax)
         return to_position(stand, epoch, floor=floor) if floor > self._reached else position
 
+    def ticket_key(self) -> bytes:
+        """
+        Return a secret that whoever reads this database has, and nobody else: 122 random bits, the stored UUID.
+
+        Positions give away no more of it than a part of a digest.
+        """
+        return hashlib.sha256(b"telemetra ticket key\0" + (self._stored or "").encode()).digest()
+
     def is_renewed(self, stored: str) -> bool:
         """Whether `telemetra_state.epoch` was renewed since the last `refresh`."""
         return stored != self._stored

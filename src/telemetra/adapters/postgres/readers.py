@@ -43,7 +43,11 @@ class PostgresStreams:
 
     async def list(self, query: ListStreams) -> Answer[Sequence[Stream]]:
         epoch = self._epoch.id
-        stand, *rows = await self._pool.fetch(statements.LIST_STREAMS, query.limit + 1, query.offset)
+        page = query.limit + 1, query.offset
+        if query.among is None:
+            stand, *rows = await self._pool.fetch(statements.LIST_STREAMS, *page)
+        else:
+            stand, *rows = await self._pool.fetch(statements.LIST_SOME_STREAMS, *page, list(query.among))
         streams = [to_stream(row) for row in rows[: query.limit]]
         return Answer(
             value=streams, position=self._epoch.position(stand, epoch), more=len(rows) > query.limit

@@ -78,13 +78,19 @@ def _list(columns: dict[str, str], rows: str, *, known: str = "true") -> str:
     """
 
 
-LIST_STREAMS: Final = _list(
-    LISTED_STREAM,
-    f"""
-        select {select_list(LISTED_STREAM)} from streams t
-        order by t.updated_at desc, t.stream_id collate "C" limit $1 offset $2
-    """,
-)
+def _list_streams(source: str) -> str:
+    return _list(
+        LISTED_STREAM,
+        f"""
+            select {select_list(LISTED_STREAM)} from {source} t
+            order by t.updated_at desc, t.stream_id collate "C" limit $1 offset $2
+        """,
+    )
+
+
+LIST_STREAMS: Final = _list_streams("streams")
+LIST_SOME_STREAMS: Final = _list_streams("(select * from streams where stream_id = any($3) offset 0)")
+"""Those among `$3` alone, which a token is for: found by their keys (the offset keeps it so), then sorted."""
 
 GET_STREAM: Final = f"""
     select p.*, t.* from (select {STANDPOINT}) p left join lateral (

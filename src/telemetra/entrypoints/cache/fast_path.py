@@ -13,10 +13,12 @@ from typing import Final
 
 import structlog
 
+from telemetra.entrypoints.access.gate import Gate
+from telemetra.entrypoints.access.layer import VERDICT, marked
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.cache.codings import preferred_coding
 from telemetra.entrypoints.cache.entries import Entry, Headers
-from telemetra.entrypoints.cache.layer import CachedReads, Failure, Wishes, spelling_of
+from telemetra.entrypoints.cache.layer import CachedReads, Failure, Wishes, is_too_wide, spelling_of
 from telemetra.entrypoints.cache.questions import Question
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
@@ -52,6 +54,7 @@ class FastPath:
         app: App,
         cached: CachedReads,
         origins: CrossOrigin,
+        gate: Gate,
         refusals: Refusals,
         *,
         clock: Callable[[], float] = perf_counter,
@@ -59,6 +62,7 @@ class FastPath:
         self._app = app
         self._cached = cached
         self._origins = origins
+        self._gate = gate
         self._refusals = refusals
         self._clock = clock
         self._codings: dict[bytes, bytes] = {}
@@ -76,12 +80,23 @@ class FastPath:
             await self._app(scope, receive, send)
             return
         name, status = read.wishes.name, _CLIENT_WENT_AWAY
+        verdict = None
+        if not self._gate.is_open:
+            verdict = self._gate.judge(scope)
+            if is_too_wide(found.tag, verdict):
+                scope.setdefault("state", {})[VERDICT] = verdict
+                await self._app(scope, receive, send)
+                return
         try:
-            if isinstance(found, Entry):
+            if verdict and verdict.refusal:
+                status, headers, body = await self._cached.told(Failure(verdict.refusal), read.wishes)
+            elif isinstance(found, Entry):
                 status, headers, body = await self._told(found, spelling, read.wishes)
             else:
                 with structlog.contextvars.bound_contextvars(request_id=name):
                     status, headers, body = await self._told(found, spelling, read.wishes)
+            if verdict:
+                headers = marked(headers, verdict)
             own = [*self._origins.permission_for(read.origin), (_REQUEST_ID, name.encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers + own})
             await send({"type": "http.response.body", "body": body})

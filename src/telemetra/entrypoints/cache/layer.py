@@ -14,10 +14,12 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from telemetra.domain.changes import LISTING, Step, tag_of
+from telemetra.domain.changes import LISTING, Step, Tag, tag_of
 from telemetra.domain.errors import DatabaseUnavailable, PositionInvalid, StreamNotFound
 from telemetra.domain.ports import Ports
 from telemetra.domain.positions import Position
+from telemetra.entrypoints.access.gate import Verdict
+from telemetra.entrypoints.access.layer import verdict_of
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.cache.codings import preferred_coding
 from telemetra.entrypoints.cache.entries import Entry, Headers
@@ -219,13 +221,11 @@ class CachedReads:
             ", ".join(headers_named(scope, b"if-none-match")) or None,
         )
         kept = self._store.find(spelling)
-        if kept is not None and self._serves(kept, required):
-            outcome: Entry | Failure = kept
-        elif question := self.recognise(scope, spelling):
-            outcome = await self.answer(question, spelling, required)
-        else:
+        found = (kept and self._serves(kept, required) and kept) or self.recognise(scope, spelling)
+        if found is None or is_too_wide(found.tag, verdict_of(scope)):
             await self._app(scope, receive, send)
             return
+        outcome = found if isinstance(found, Entry) else await self.answer(found, spelling, required)
         status, headers, body = await self.told(outcome, wishes)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
@@ -326,6 +326,11 @@ def _of_required_history(outcome: Entry | Failure, required: Position | None) ->
         except PositionInvalid as error:
             return Failure(error)
     return outcome
+
+
+def is_too_wide(tag: Tag, verdict: Verdict | None) -> bool:
+    """Whether an answer is of more streams than its bearer may see: then the route asks for those alone."""
+    return verdict is not None and verdict.is_narrow and tag == LISTING
 
 
 def spelling_of(scope: ReadScope) -> bytes:

@@ -1,4 +1,4 @@
-"""The command line: `telemetra serve`, `migrate`, `database-url`, `epoch`, `replay`, `tail`, `openapi`."""
+"""The command line: `telemetra serve`, `migrate`, `database-url`, `epoch`, `replay`, `tail`, `openapi`, `token`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from telemetra.entrypoints.cli.openapi import openapi_command
 from telemetra.entrypoints.cli.replay import replay_command
 from telemetra.entrypoints.cli.serve import serve_command
 from telemetra.entrypoints.cli.tail import tail_command
+from telemetra.entrypoints.cli.token import token_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,3 +32,4 @@ main.add_command(epoch_group)
 main.add_command(replay_command)
 main.add_command(tail_command)
 main.add_command(openapi_command)
+main.add_command(token_command)

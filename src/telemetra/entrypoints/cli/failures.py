@@ -9,7 +9,7 @@ from typing import Any
 import click
 import structlog
 
-from telemetra.bootstrap import DataDirectoryInUse, EngineFailed
+from telemetra.bootstrap import DataDirectoryInUse, EngineFailed, TokensUnreadable
 from telemetra.domain.errors import TelemetraError
 from telemetra.logging import configure_logging
 from telemetra.settings import Settings, SettingsInvalid, find_oversights, load_settings
@@ -32,6 +32,6 @@ def one_line_failures(**given: Any) -> Iterator[Settings]:
         for oversight in find_oversights(settings):
             _log.warning("setting_overlooked", reason=oversight)
         yield settings
-    except (SettingsInvalid, TelemetraError, EngineFailed, DataDirectoryInUse) as error:
+    except (SettingsInvalid, TelemetraError, EngineFailed, DataDirectoryInUse, TokensUnreadable) as error:
         told = "; ".join([str(error), *getattr(error, "__notes__", ())])
         raise click.ClickException(told) from error

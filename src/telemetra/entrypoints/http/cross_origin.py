@@ -1,5 +1,5 @@
 """
-Which origins' pages may read the answers: an ASGI layer (CORS, from the Fetch standard).
+What browsers may make of the answers, and which origins' pages may read them: an ASGI layer (CORS, from the Fetch standard).
 
 Outside of everything that makes or keeps answers, so that problems carry its headers too, and a kept answer never
 carries another origin's.
@@ -13,12 +13,22 @@ from typing import Final
 from telemetra.entrypoints.asgi import App, Message, Receive, Scope, Send
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID, header
 
-_EXPOSED: Final = f"Link, ETag, {POSITION}, {REQUEST_ID}, Retry-After"
-_ALLOWED_HEADERS: Final = (
-    f"Accept, Content-Type, If-None-Match, {POSITION}, {REQUEST_ID}, traceparent, tracestate"
+_EXPOSED: Final = (
+    f"Link, ETag, {POSITION}, {REQUEST_ID}, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
 )
-_ALLOWED_METHODS: Final = "GET, HEAD, OPTIONS"
+_ALLOWED_HEADERS: Final = (
+    f"Accept, Authorization, Content-Type, If-None-Match, {POSITION}, {REQUEST_ID}, traceparent, tracestate"
+)
+_ALLOWED_METHODS: Final = "GET, HEAD, POST, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
+_POLICY: Final = b"content-security-policy"
+_ON_EVERY_ANSWER: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (_POLICY, b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+]
+"""An answer is what its type says, no page or part of one, and loaded by pages of other origins as CORS has it alone."""
 
 
 class CrossOrigin:
@@ -41,13 +51,18 @@ class CrossOrigin:
 
         async def send_with_permission(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_permission(allowed)]
+                headers = message.get("headers", ())
+                own = _permission(allowed)
+                if any(name.lower() == _POLICY for name, _ in headers):
+                    # A page's own, which lets it load its parts.
+                    own = [header for header in own if header[0] != _POLICY]
+                message["headers"] = [*headers, *own]
             await send(message)
 
         await self._app(scope, receive, send_with_permission)
 
     def permission_for(self, origin: str | None) -> list[tuple[bytes, bytes]]:
-        """Return what an answer to this origin says about origins."""
+        """Return what an answer to this origin says to browsers."""
         return _NO_PERMISSION if origin is None else _permission(self._allowed(origin))
 
     def _allowed(self, origin: str | None) -> str | None:
@@ -60,8 +75,8 @@ class CrossOrigin:
 
 
 def _permission(allowed: str | None) -> list[tuple[bytes, bytes]]:
-    """Return what an answer says about origins; several `Vary` lines are one list (RFC 9110, section 5.3)."""
-    headers = [(b"vary", b"Origin")]
+    """Return what an answer says to browsers; several `Vary` lines are one list (RFC 9110, section 5.3)."""
+    headers = [*_ON_EVERY_ANSWER, (b"vary", b"Origin")]
     if allowed:
         headers.append((b"access-control-allow-origin", allowed.encode("latin-1")))
         headers.append((b"access-control-expose-headers", _EXPOSED.encode()))

@@ -89,7 +89,6 @@ def _serve(request: Request[Any, Any, Any], file: _File, cache_control: str) -> 
         "ETag": file.tag,
         "Cache-Control": cache_control,
         "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
     }
     if is_known(request.scope, file.tag):
         return Response(b"", status_code=304, headers=headers)

@@ -23,10 +23,29 @@ from telemetra.domain.windows import MetricWindow
 from telemetra.entrypoints.http.field_descriptions import describe_fields
 from telemetra.entrypoints.http.health import Liveness, Readiness
 from telemetra.entrypoints.http.index import VERSION, Index
+from telemetra.entrypoints.http.live_tickets import LiveTicket
+from telemetra.entrypoints.http.operations import TOKEN_SCHEME
 from telemetra.entrypoints.http.ports import provide_ports
 from telemetra.entrypoints.http.problems import ParameterProblem, Problem
 
-_BODIES: Final = (Stream, MetricWindow, Moment, Index, Liveness, Readiness, Problem, ParameterProblem)
+_BODIES: Final = (
+    Stream,
+    MetricWindow,
+    Moment,
+    Index,
+    Liveness,
+    Readiness,
+    LiveTicket,
+    Problem,
+    ParameterProblem,
+)
+_SECURITY: Final = {
+    TOKEN_SCHEME: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of the operator's, where the service asks for one.",
+    }
+}
 _REFERENCE: Final = "#/components/schemas/{name}"
 
 _DESCRIPTION: Final = """\
@@ -78,7 +97,7 @@ def build_document(
         routes, openapi_config=config, dependencies={"ports": Provide(provide_ports)}, logging_config=None
     )
     document = described.openapi_schema.to_schema()
-    document["components"] = {"schemas": _components(sockets)}
+    document["components"] = {"schemas": _components(sockets), "securitySchemes": _SECURITY}
     document["x-websockets"] = {
         socket.path: {
             "tag": socket.tag,

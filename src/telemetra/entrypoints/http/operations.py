@@ -29,13 +29,19 @@ from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
 from telemetra.entrypoints.http.parameters import QueryParameter
 from telemetra.entrypoints.http.problems import (
     DATABASE_AWAY,
+    DENIED,
     INTERNAL,
     INVALID_PARAMETER,
     NO_STREAM,
+    NO_TOKEN,
     PROBLEM_MEDIA_TYPE,
+    TOO_MANY,
     ProblemKind,
 )
 from telemetra.entrypoints.paths import MAX_STREAM_ID_BYTES
+
+TOKEN_SCHEME: Final = "bearer"  # noqa: S105  (a name in the documentation)
+"""What the documentation calls the way in which tokens are sent."""
 
 _TEXT: Final = Schema(type=OpenAPIType.STRING)
 _POSITION: Final = Schema(
@@ -90,7 +96,16 @@ _RETRY_AFTER_HEADER: Final = OpenAPIHeader(
     schema=Schema(type=OpenAPIType.INTEGER), description="Seconds after which another try makes sense."
 )
 
+_CHALLENGE_HEADER: Final = OpenAPIHeader(schema=_TEXT, description="`Bearer`: what is missing is a token.")
+
 _ERRORS: Final = {
+    401: (
+        NO_TOKEN,
+        "A token is needed, or the one that was sent is not known.",
+        "A token is needed: send it as `Authorization: Bearer TOKEN`.",
+    ),
+    403: (DENIED, "The token does not allow this.", "The token 'dashboard' is not for this stream."),
+    429: (TOO_MANY, "You ask more often than you may.", "You ask more often than you may: wait 2 s."),
     404: (NO_STREAM, "Neither a stream nor any window or moment has this id.", "There is no stream 'demo'."),
     422: (
         INVALID_PARAMETER,
@@ -100,6 +115,9 @@ _ERRORS: Final = {
     500: (INTERNAL, "Something went wrong in the server; its log tells more.", INTERNAL.detail or ""),
     503: (DATABASE_AWAY, "The database does not answer; try again.", DATABASE_AWAY.detail or ""),
 }
+
+
+_OF_THE_GATE: Final = (401, 403, 429)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +134,8 @@ class Documented:
     is_paged: bool = False
     is_readiness: bool = False
     """Whether 503 has the same body as 200."""
+    is_guarded: bool = False
+    """Whether it may ask for a token; what reads rows does."""
     example: Any = None
     errors: Sequence[int] = ()
 
@@ -131,6 +151,9 @@ def operation(documented: Documented) -> type[Operation]:
             if isinstance(success, OpenAPIResponse):
                 _enrich(success, documented)
             self.responses = {status: success} | _other_responses(documented)
+            if documented.is_read or documented.is_guarded:
+                # One or none, as the operator likes.
+                self.security = [{}, {TOKEN_SCHEME: []}]
 
     return DocumentedOperation
 
@@ -181,7 +204,8 @@ def _other_responses(documented: Documented) -> dict[str, OpenAPIResponse | Refe
                 )
             },
         )
-    for status in documented.errors:
+    guarded = _OF_THE_GATE if documented.is_read or documented.is_guarded else ()
+    for status in sorted({*documented.errors, *guarded}):
         responses[str(status)] = _problem_response(*_ERRORS[status])
     return responses
 
@@ -200,8 +224,10 @@ def _problem_response(kind: ProblemKind, description: str, detail: str) -> OpenA
         name, _, reason = detail.partition(": ")
         example["errors"] = [{"name": name, "reason": reason}]
     headers: dict[str, OpenAPIHeader | Reference] = {REQUEST_ID: _REQUEST_ID_HEADER}
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if kind.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers["Retry-After"] = _RETRY_AFTER_HEADER
+    if kind.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = _CHALLENGE_HEADER
     schema = Reference(f"#/components/schemas/{'ParameterProblem' if is_parameters else 'Problem'}")
     content = OpenAPIMediaType(schema=schema, examples={"example": Example(value=example)})
     return OpenAPIResponse(description=description, headers=headers, content={PROBLEM_MEDIA_TYPE: content})

@@ -9,8 +9,12 @@ from typing import Final
 import msgspec
 
 from telemetra.domain.errors import (
+    AccessDenied,
     BusUnavailable,
+    CredentialInvalid,
+    CredentialMissing,
     DatabaseUnavailable,
+    HostNotAllowed,
     MigrationFailed,
     ParameterInvalid,
     PositionInvalid,
@@ -18,6 +22,7 @@ from telemetra.domain.errors import (
     SchemaOutdated,
     StreamNotFound,
     TelemetraError,
+    TooManyRequests,
 )
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
@@ -92,6 +97,9 @@ DATABASE_AWAY: Final = ProblemKind(
 INVALID_PARAMETER: Final = ProblemKind(
     HTTPStatus.UNPROCESSABLE_ENTITY, ParameterInvalid.code, "Invalid parameter"
 )
+NO_TOKEN: Final = ProblemKind(HTTPStatus.UNAUTHORIZED, CredentialMissing.code, "Token missing")
+DENIED: Final = ProblemKind(HTTPStatus.FORBIDDEN, AccessDenied.code, "Access denied")
+TOO_MANY: Final = ProblemKind(HTTPStatus.TOO_MANY_REQUESTS, TooManyRequests.code, "Too many requests")
 NO_STREAM: Final = ProblemKind(HTTPStatus.NOT_FOUND, StreamNotFound.code, "Stream not found")
 
 PROBLEM_KINDS: Final[dict[type[TelemetraError], ProblemKind]] = {
@@ -111,6 +119,11 @@ PROBLEM_KINDS: Final[dict[type[TelemetraError], ProblemKind]] = {
     MigrationFailed: ProblemKind(
         HTTPStatus.INTERNAL_SERVER_ERROR, MigrationFailed.code, INTERNAL.title, INTERNAL.detail
     ),
+    HostNotAllowed: ProblemKind(HTTPStatus.MISDIRECTED_REQUEST, HostNotAllowed.code, "Host not allowed"),
+    CredentialMissing: NO_TOKEN,
+    CredentialInvalid: ProblemKind(HTTPStatus.UNAUTHORIZED, CredentialInvalid.code, "Token invalid"),
+    AccessDenied: DENIED,
+    TooManyRequests: TOO_MANY,
 }
 """Every error of the domain has its kind here."""
 

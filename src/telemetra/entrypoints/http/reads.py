@@ -19,6 +19,9 @@ from telemetra.entrypoints.paths import decode_stream_id
 
 Q = TypeVar("Q", bound=Hashable)
 
+SEEN_STREAMS: Final = "seen_streams"
+"""In the state of a request whose bearer may see some streams alone: which (a frozenset)."""
+
 _NO_LINKS: Final[Mapping[str, str]] = {}
 
 

@@ -16,7 +16,14 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from telemetra.domain.errors import ParameterInvalid, PositionInvalid, TelemetraError
+from telemetra.domain.errors import (
+    AccessDenied,
+    CredentialInvalid,
+    CredentialMissing,
+    ParameterInvalid,
+    PositionInvalid,
+    TelemetraError,
+)
 from telemetra.entrypoints.http.headers import POSITION
 from telemetra.entrypoints.http.parameters import ParametersInvalid
 from telemetra.entrypoints.http.problems import (
@@ -108,8 +115,10 @@ def _of_the_domain(error: TelemetraError, request_id: str) -> Refusal:
         case PositionInvalid():
             return _invalid(kind, [ParameterInvalid(POSITION, str(error))], request_id)
     headers = {}
-    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if kind.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers["retry-after"] = str(getattr(error, "retry_after_seconds", _RETRY_AFTER_SECONDS))
+    elif challenge := _CHALLENGES.get(type(error)):
+        headers["www-authenticate"] = challenge
     return _problem(problem_of(kind, kind.detail or str(error), request_id), headers)
 
 
@@ -139,6 +148,14 @@ _DETAILS: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method; the Allow header has those it takes.",
     HTTPStatus.UPGRADE_REQUIRED: "Updates are sent over WebSocket: connect with a WebSocket client.",
 }
+
+
+_CHALLENGES: Final[dict[type[TelemetraError], str]] = {
+    CredentialMissing: "Bearer",
+    CredentialInvalid: 'Bearer error="invalid_token"',
+    AccessDenied: 'Bearer error="insufficient_scope"',
+}
+"""What is asked of who is refused (RFC 6750, section 3)."""
 
 
 def _fields(problem: Problem) -> dict[str, Any]:

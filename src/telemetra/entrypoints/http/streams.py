@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from litestar import Request, Response, get
@@ -16,7 +17,7 @@ from telemetra.entrypoints.http.answers import respond
 from telemetra.entrypoints.http.examples import STREAM
 from telemetra.entrypoints.http.operations import Documented, operation
 from telemetra.entrypoints.http.paging import OFFSET_PARAMETER, limit_parameter, offset_links
-from telemetra.entrypoints.http.reads import Read
+from telemetra.entrypoints.http.reads import SEEN_STREAMS, Read
 
 LIST_PARAMETERS: Final = (limit_parameter(most=MAX_STREAMS, default=ListStreams().limit), OFFSET_PARAMETER)
 
@@ -62,7 +63,11 @@ async def list_streams(
     A page past the end is empty. Streams that are updated while you page through may appear twice or move: for an
     exact copy read all pages, then follow the streams live.
     """
-    return respond(request, await LIST_READ.asked(request.scope["query_string"]).reply(ports))
+    asked = LIST_READ.asked(request.scope["query_string"])
+    seen: frozenset[str] | None = request.scope["state"].get(SEEN_STREAMS)
+    if seen is not None:
+        asked = replace(asked, query=replace(asked.query, among=seen))
+    return respond(request, await asked.reply(ports))
 
 
 @get(

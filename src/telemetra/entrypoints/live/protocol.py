@@ -16,8 +16,12 @@ from msgspec import Struct
 
 from telemetra.domain.changes import Removal
 from telemetra.domain.errors import (
+    AccessDenied,
     BusUnavailable,
+    CredentialInvalid,
+    CredentialMissing,
     DatabaseUnavailable,
+    HostNotAllowed,
     MigrationFailed,
     ParameterInvalid,
     PositionInvalid,
@@ -25,6 +29,7 @@ from telemetra.domain.errors import (
     SchemaOutdated,
     StreamNotFound,
     TelemetraError,
+    TooManyRequests,
 )
 from telemetra.domain.moments import Moment
 from telemetra.domain.streams import Stream
@@ -149,6 +154,11 @@ CLOSE_CODES: Final[dict[type[TelemetraError], CloseCode]] = {
     TelemetraError: CloseCode.INTERNAL,
     StreamNotFound: CloseCode.STREAM_NOT_FOUND,
     ParameterInvalid: CloseCode.POLICY,
+    HostNotAllowed: CloseCode.POLICY,
+    CredentialMissing: CloseCode.POLICY,
+    CredentialInvalid: CloseCode.POLICY,
+    AccessDenied: CloseCode.POLICY,
+    TooManyRequests: CloseCode.TRY_AGAIN,
     DatabaseUnavailable: CloseCode.TRY_AGAIN,
     RedisUnavailable: CloseCode.TRY_AGAIN,
     BusUnavailable: CloseCode.TRY_AGAIN,

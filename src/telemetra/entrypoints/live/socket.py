@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 
-from telemetra.domain.errors import ParameterInvalid, PositionInvalid, StreamNotFound
+from telemetra.domain.errors import ParameterInvalid, PositionInvalid, StreamNotFound, TelemetraError
 from telemetra.domain.ports import ChangeFeed, LiveBus
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
@@ -33,6 +33,9 @@ from telemetra.settings import Settings
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """What a client may send at once; the server in front enforces it (uvicorn: `ws_max_size`)."""
+
+REVOCATION: Final = "revocation"
+"""In the state of a connection that is let in for a time: a future that is told the error why it may not stay."""
 
 _PATH: Final = re.compile(r"/ws/live/([^/]+)")
 
@@ -197,11 +200,22 @@ class _Conversation:
                 with hub.listen(
                     self._stream_id, self._outlet, since, on_end=lambda: until_ended.reschedule(loop.time())
                 ) as listener:
+                    self._end_when_revoked(listener)
                     await self._hear(listener, messages_per_minute)
         assert listener is not None  # noqa: S101  (it is bound before anything waits)
         assert listener.ending is not None  # noqa: S101  (leaving the block ends it)
         self._messages = listener.messages
         return listener.ending
+
+    def _end_when_revoked(self, listener: Listener) -> None:
+        revocation: asyncio.Future[TelemetraError] | None = self._scope.get("state", {}).get(REVOCATION)
+        if revocation is not None:
+
+            def end(told: asyncio.Future[TelemetraError]) -> None:
+                if not told.cancelled():
+                    listener.end(ListenerEnded.because(told.result()))
+
+            revocation.add_done_callback(end)
 
     async def _hear(self, listener: Listener, messages_per_minute: int) -> None:
         try:

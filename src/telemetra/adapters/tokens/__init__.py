@@ -1,0 +1,7 @@
+"""Tokens in a file: read, watched, and never held in the clear."""
+
+from __future__ import annotations
+
+from telemetra.adapters.tokens.file import TokenFile, TokensUnreadable
+
+__all__ = ["TokenFile", "TokensUnreadable"]

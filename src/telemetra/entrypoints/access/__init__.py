@@ -1,0 +1,1 @@
+"""Who may ask: hosts, tokens, tickets and rates, judged before anything answers."""

@@ -1,0 +1,199 @@
+"""Rates, tickets and the file of tokens, each by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from telemetra.adapters.tokens import TokenFile, TokensUnreadable
+from telemetra.domain.access import digest_of, make_token
+from telemetra.domain.errors import CredentialInvalid
+from telemetra.entrypoints.access.rates import Rates, client_of
+from telemetra.entrypoints.access.tickets import TICKET_SECONDS, Tickets
+from telemetra.entrypoints.cli import main
+
+PATIENCE_SECONDS = 10.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# --- Rates ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_may_ask_all_at_once_and_then_as_time_goes_by() -> None:
+    clock = Clock()
+    rates = Rates(60, clock=clock)
+    assert [rates.take("a").is_over for _ in range(61)] == [False] * 60 + [True]
+    assert rates.take("a").wait_seconds == 1
+    assert not rates.take("b").is_over
+    clock.now += 1
+    assert [rates.take("a").is_over for _ in range(2)] == [False, True]
+    clock.now += 60
+    assert [rates.take("a").is_over for _ in range(61)] == [False] * 60 + [True]
+
+
+def test_what_is_left_is_told_truly() -> None:
+    clock = Clock()
+    rates = Rates(7, clock=clock)
+    for left in range(6, -1, -1):
+        rate = rates.take("a")
+        assert (rate.left, rate.is_over) == (left, False)
+    refused = rates.take("a")
+    assert refused.is_over
+    clock.now += refused.wait_seconds
+    assert not rates.take("a").is_over
+
+
+def test_endless_clients_take_no_endless_room() -> None:
+    rates = Rates(1, clock=Clock())
+    for number in range(250_000):
+        rates.take(str(number))
+    assert len(rates._full_at) <= 100_000
+    assert rates.take("249999").is_over
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::"),
+        ("not:an:address", "not:an:address"),
+        ("", ""),
+    ],
+)
+def test_a_client_is_an_address_or_its_network(address: str, client: str) -> None:
+    assert client_of(address) == client
+
+
+# --- Tickets ----------------------------------------------------------------------------------------------------------
+
+
+def tickets(clock: Callable[[], float], key: bytes = b"k" * 32) -> Tickets:
+    return Tickets(lambda: key, clock)
+
+
+def test_a_ticket_names_its_token_until_it_is_over() -> None:
+    clock = Clock()
+    ticket, over_at = tickets(clock).make(digest_of("token"))
+    assert over_at == clock.now + TICKET_SECONDS
+    clock.now = over_at - 0.5
+    assert tickets(clock).token_of(ticket) == digest_of("token")
+    clock.now = over_at
+    with pytest.raises(CredentialInvalid, match="is over"):
+        tickets(clock).token_of(ticket)
+
+
+def test_no_two_tickets_are_the_same_and_none_holds_the_token() -> None:
+    made = {tickets(Clock()).make(digest_of("token"))[0] for _ in range(100)}
+    assert len(made) == 100
+    assert not any("token" in ticket for ticket in made)
+
+
+def test_a_ticket_that_was_touched_is_none() -> None:
+    clock = Clock()
+    ticket, _ = tickets(clock).make(digest_of("token"))
+    for place in range(len(ticket)):
+        for letter in "Aa_-9":
+            touched = ticket[:place] + letter + ticket[place + 1 :]
+            # The last letter has bits that say nothing.
+            if touched != ticket and place < len(ticket) - 1:
+                with pytest.raises(CredentialInvalid):
+                    tickets(clock).token_of(touched)
+    with pytest.raises(CredentialInvalid):
+        tickets(clock, b"another key" * 3).token_of(ticket)
+
+
+# --- The file ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_command_writes_is_what_the_file_takes(tmp_path: Path) -> None:
+    made = CliRunner().invoke(
+        main, ["token", 'my "board"', "--stream", "lofi", "--stream", "ключ\x7f", "--days", "3"]
+    )
+    assert made.exit_code == 0
+    token = made.stderr.rpartition(" ")[2].strip()
+    assert token.startswith("tlm_")
+    assert token not in made.stdout
+    path = tmp_path / "tokens.toml"
+    path.write_text(made.stdout + CliRunner().invoke(main, ["token", "other"]).stdout)
+    grant = TokenFile(path).find(digest_of(token))
+    assert grant is not None
+    assert (grant.name, grant.scopes) == ('my "board"', frozenset({"read"}))
+    assert grant.streams == frozenset({"lofi", "ключ\x7f"})
+    assert grant.expires_at is not None
+    assert TokenFile(path).find(digest_of(make_token())) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[tokens]\n", "Expected"),
+        ('[[tokens]]\nname = "a"\n', "sha256"),
+        ('[[tokens]]\nname = "a"\nsha256 = "secret"\nscopes = ["read"]\n', "sha256"),
+        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["admin"]\n', "scopes"),
+        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = []\n', "scopes"),
+        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\nstream = ["a"]\n', "stream"),
+        (f'[[token]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\n', "token"),
+        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\n' * 2, "twice"),
+    ],
+)
+def test_a_file_that_can_not_be_used_says_why(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "tokens.toml"
+    path.write_text(text)
+    with pytest.raises(TokensUnreadable, match=told) as error:
+        TokenFile(path)
+    assert str(path) in str(error.value)
+    assert "secret" not in str(error.value).replace(str(tmp_path), "")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TokensUnreadable, match="No such file"):
+        TokenFile(tmp_path / "tokens.toml")
+
+
+def _entry(token: str) -> str:
+    return f'[[tokens]]\nname = "a"\nsha256 = "{digest_of(token).hex()}"\nscopes = ["read"]\n'
+
+
+async def test_a_changed_file_counts_soon_and_a_broken_one_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    path.write_text(_entry("one"))
+    tokens = TokenFile(path)
+
+    async def until(token: str) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while tokens.find(digest_of(token)) is None:  # noqa: ASYNC110  (nobody is told of a file's change)
+                await asyncio.sleep(0.02)
+
+    async with tokens.watched():
+        # As secrets' mounts do it: another file takes the name.
+        (tmp_path / "new.toml").write_text(_entry("two"))
+        os.replace(tmp_path / "new.toml", path)  # noqa: PTH105  (pathlib's has the same name and means it less)
+        await until("two")
+        assert tokens.find(digest_of("one")) is None
+        path.write_text("[[tokens]")
+        tokens._refresh()
+        assert tokens.find(digest_of("two"))
+        path.write_text(_entry("three") + _entry("four"))
+        await until("four")
+
+
+def test_the_command_names_what_it_makes_in_toml() -> None:
+    made = CliRunner().invoke(main, ["token", "a", "--scope", "read", "--scope", "write"])
+    (token,) = tomllib.loads(made.stdout)["tokens"]
+    assert token["scopes"] == ["read", "write"]
+    assert "streams" not in token
