@@ -31,7 +31,7 @@ from telemetra.adapters.postgres import open_writer as open_postgres_writer
 from telemetra.adapters.postgres import renew_epoch as renew_postgres_epoch
 from telemetra.adapters.redis import open_redis
 from telemetra.adapters.tokens import TokenFile, TokensUnreadable
-from telemetra.domain.ports import Credentials, Ports, StreamWriter
+from telemetra.domain.ports import Credentials, Ports, StreamWriter, Vitals
 from telemetra.entrypoints.app import create_app
 from telemetra.entrypoints.lifespan import QuietEnd
 from telemetra.settings import Settings
@@ -149,6 +149,11 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             database=postgres.probe,
             redis=redis.probe,
             credentials=credentials,
+            vitals=lambda: Vitals(
+                pools=postgres.pools(),
+                rests_from_redis=redis.answers.rests,
+                refused_stores=redis.answers.refused_stores,
+            ),
             ticket_key=postgres.ticket_key,
         )
 

@@ -13,6 +13,8 @@ from telemetra.entrypoints.cache.fast_path import FastPath
 from telemetra.entrypoints.cache.layer import CachedReads, Failure, ResponseCache, Wishes
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.refusals import Refusals
+from telemetra.entrypoints.meters import Meters
+from telemetra.entrypoints.route_names import RouteNames
 from telemetra.settings import Settings
 from tests.unit.test_packing import an_entry
 
@@ -36,7 +38,9 @@ class Faulty(CachedReads):
 async def test_a_fault_in_sending_is_a_problem_with_the_request_s_name() -> None:
     settings, refusals = Settings(), Refusals()
     cached = Faulty(never, ResponseCache(settings, clock=lambda: 0.0), (), settings, refusals)
-    fast = FastPath(never, cached, CrossOrigin(cached, ()), Gate(settings), refusals)
+    fast = FastPath(
+        never, cached, CrossOrigin(cached, ()), Gate(settings), refusals, Meters(), RouteNames([])
+    )
     sent: list[Any] = []
 
     async def send(message: Any) -> None:

@@ -90,7 +90,8 @@ class Step:
     are too many, or can't be told (another history of the database); readers of any stream read theirs by position.
     `uncarried` names streams of which the same is true in a step that has the changes of others; `others` are the tags of
     such streams where their ids are not known. `lists` says that some stream's own row changed, came or went. A step that
-    ends where it began says that nothing has changed (a beat).
+    ends where it began says that nothing has changed (a beat). `unseen_at` is an instant at which nothing of it was visible
+    yet, in seconds since 1970 by the clock of whoever looked; None where nobody knows.
     """
 
     before: Position
@@ -101,6 +102,7 @@ class Step:
     uncarried: frozenset[str] = frozenset()
     others: frozenset[Tag] = frozenset()
     lists: bool = True
+    unseen_at: float | None = None
 
     def tags(self) -> Iterator[Tag]:
         """Yield what has changed; a step that is not carried, or has changes `everywhere`, may have changed all."""

@@ -8,7 +8,7 @@ bounds, and may be called by any number of tasks at once.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -237,6 +237,30 @@ class HealthProbe(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """How a pool of connections is used, at one moment."""
+
+    used: int
+    idle: int
+    size: int
+    """So many may be open."""
+    waiting: int
+    """Who waits for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """What an operator wants to know of the adapters, at one moment."""
+
+    pools: Mapping[str, PoolUse] = field(default_factory=dict)
+    """By what they are for."""
+    rests_from_redis: bool = False
+    """Whether answers are no longer shared for a while, after Redis did not answer."""
+    refused_stores: int = 0
+    """How many answers Redis has not taken so far."""
+
+
 @runtime_checkable
 class Credentials(Protocol):
     """Knows the tokens that an operator has given out. They may change at any time, all at once."""
@@ -274,5 +298,6 @@ class Ports:
     redis: HealthProbe
     credentials: Credentials | None = None
     """None: whoever reaches the service may read."""
+    vitals: Callable[[], Vitals] = Vitals
     ticket_key: Callable[[], bytes] = field(default_factory=_own_key)
     """A secret (32 bytes) that all processes of a deployment share, and nobody else: tickets are signed with it."""

@@ -26,6 +26,7 @@ from telemetra.entrypoints.cache.layer import CachedReads, ResponseCache
 from telemetra.entrypoints.http.answers import require_readable_position
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.documentation import documentation_routes
+from telemetra.entrypoints.http.exposition import exposition_route
 from telemetra.entrypoints.http.head_requests import HeadRequests
 from telemetra.entrypoints.http.health import get_liveness, get_readiness
 from telemetra.entrypoints.http.index import index_route
@@ -40,7 +41,10 @@ from telemetra.entrypoints.http.request_log import RequestLog
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
 from telemetra.entrypoints.live.protocol import LiveMessage, PingMessage
 from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
+from telemetra.entrypoints.meters import Meters
 from telemetra.entrypoints.paths import RawPaths
+from telemetra.entrypoints.route_names import RouteNames
+from telemetra.entrypoints.vitals import VitalSigns
 from telemetra.settings import Settings
 
 LIVE_SOCKET: Final = SocketDocumentation(
@@ -77,8 +81,10 @@ def create_app(
     gives seconds that only grow: by it kept answers age, and silence is measured after which they no longer count.
     """
     settings = settings or Settings()
-    response_cache = ResponseCache(settings, clock=clock)
-    entrance = LiveEntrance(settings, response_cache)
+    meters = Meters()
+    response_cache = ResponseCache(settings, clock=clock, meters=meters)
+    entrance = LiveEntrance(settings, response_cache, meters)
+    vital_signs = VitalSigns(meters, response_cache, entrance)
     refusals = Refusals(debug=settings.debug)
     gate = Gate(settings)
 
@@ -87,7 +93,7 @@ def create_app(
         async with open_ports() as ports, entrance.open(ports.feed, ports.bus):
             app.state[PORTS_STATE] = ports
             response_cache.open(ports, is_alone=lambda: entrance.is_alone)
-            async with gate.open(ports):
+            async with gate.open(ports), vital_signs.open(ports):
                 yield
 
     @cache
@@ -98,6 +104,7 @@ def create_app(
         [
             *api_routes(settings, gate),
             *documentation_routes(document, settings.api_title),
+            exposition_route(vital_signs.told),
             ask_for_a_socket,
         ],
         dependencies={"ports": Provide(provide_ports)},
@@ -112,9 +119,12 @@ def create_app(
     reads = (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ)
     cached = CachedReads(inner, response_cache, reads, settings, refusals)
     origins = CrossOrigin(Gated(cached, gate, refusals), settings.cors_origins)
-    whole: App = FastPath(RequestLog(origins), cached, origins, gate, refusals)
+    names = RouteNames(route.path_format for route in routes.routes)
+    outer = RequestLog(origins, meters, names)
+    whole: App = FastPath(outer, cached, origins, gate, refusals, meters, names)
     if settings.trusted_proxies:
-        proxied: Any = ProxyHeadersMiddleware(whole, list(settings.trusted_proxies))
+        anything: Any = whole
+        proxied: Any = ProxyHeadersMiddleware(anything, list(settings.trusted_proxies))
         return cast("App", proxied)
     return whole
 

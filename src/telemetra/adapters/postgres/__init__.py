@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from telemetra.adapters.postgres.probe import PostgresProbe
 from telemetra.adapters.postgres.readers import READS, PostgresMetrics, PostgresMoments, PostgresStreams
 from telemetra.adapters.postgres.schema import SCHEMA_REVISION, find_schema_revision, require_newest_schema
 from telemetra.adapters.postgres.writer import PostgresWriter
+from telemetra.domain.ports import PoolUse
 
 __all__ = [
     "SCHEMA_REVISION",
@@ -43,6 +44,8 @@ class PostgresPorts:
     moments: PostgresMoments
     feed: PostgresFeed
     probe: PostgresProbe
+    pools: Callable[[], Mapping[str, PoolUse]]
+    """Says how its connections are used, by what they are for."""
     ticket_key: Callable[[], bytes]
     """Gives a secret that all processes on this database share."""
     identity: str
@@ -74,6 +77,7 @@ async def open_postgres(
             moments=PostgresMoments(pool, epoch),
             feed=PostgresFeed(feed_pool, epoch, address, interval_seconds=live_interval_seconds),
             probe=PostgresProbe(pool),
+            pools=lambda: {"reads": pool.use(), "catch-up": feed_pool.use()},
             ticket_key=epoch.ticket_key,
             identity=identity,
         )

@@ -15,6 +15,7 @@ import asyncpg
 
 from telemetra.adapters.postgres.instants import speak_utc
 from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.ports import PoolUse
 
 T = TypeVar("T")
 Record = Any
@@ -159,6 +160,12 @@ class _Lending:
         """With the time since when, the last to come at the right."""
         self._waiting: deque[asyncio.Future[Any]] = deque()
 
+    def use(self) -> PoolUse:
+        """Say how the connections are used now."""
+        idle = len(self._idle)
+        waiting = sum(1 for handed in self._waiting if not handed.done())
+        return PoolUse(used=self._open - idle, idle=idle, size=self._size, waiting=waiting)
+
     def take_idle(self) -> Any | None:
         """Return a connection that waits for work, if there is one, and has not for too long."""
         while self._idle:
@@ -249,6 +256,10 @@ class PostgresPool:
     ) -> None:
         self._connections = _Lending(pool, size=size, idle_seconds=idle_seconds)
         self._address = address
+
+    def use(self) -> PoolUse:
+        """Say how the connections are used now."""
+        return self._connections.use()
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Record]:
         """

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from time import time
 from typing import Final, NoReturn, TypeVar
 
 import asyncpg
@@ -137,6 +138,7 @@ class PostgresFollower:
         """
         self._wanted = wanted
         await self._answer(self._epoch.refresh(self._connection))
+        unseen_at = time()
         step = await self._first_step(position)
         yield step
         loop = asyncio.get_running_loop()
@@ -145,14 +147,17 @@ class PostgresFollower:
         turns_a_look = round(self._interval_seconds / pause_seconds)
         for turn in itertools.count(1):
             await asyncio.sleep(pause_seconds)
+            asked_at = time()
             snapshot = await self._answer(self._connection.fetchval(change_statements.SNAPSHOT_TEXT))
             now = loop.time()
             if snapshot != looked_at and turn % turns_a_look == 0:
                 looked_at = snapshot
-                step = await self._next_step(step.after)
+                step = replace(await self._next_step(step.after), unseen_at=unseen_at)
                 if step.before != step.after:
                     told_at = now
                     yield step
+            if snapshot == looked_at:
+                unseen_at = asked_at
             if now + pause_seconds > told_at + beat_seconds:
                 told_at = now
                 yield Step(before=step.after, after=step.after, changes={})

@@ -34,6 +34,14 @@ class RedisAnswers:
         self._prefix = f"telemetra:answers:{namespace}:".encode()
         self._breaker = Breaker(monotonic)
         self._get_seconds = get_seconds
+        self.refused_stores = 0
+        """How many answers Redis has not taken, as when it is full."""
+        self._refusing = False
+
+    @property
+    def rests(self) -> bool:
+        """Whether Redis is left alone for a while."""
+        return not self._breaker.is_closed
 
     async def get(self, key: bytes) -> bytes | None:
         if not self._breaker.lets_try():
@@ -56,7 +64,7 @@ class RedisAnswers:
             return
         if len(content) <= MAX_CONTENT_BYTES:
             storing = self._pipeline.send("SET", self._prefix + key, content, "PX", round(ttl_seconds * 1000))
-            storing.add_done_callback(_look_at)
+            storing.add_done_callback(self._look_at)
 
     async def aclose(self) -> None:
         """Let the connection go."""
@@ -70,13 +78,19 @@ class RedisAnswers:
             # What comes late would be waited for by all that follow; one that is still being opened may come to be.
             self._pipeline.reset()
 
+    def _look_at(self, storing: asyncio.Future[Any]) -> None:
+        """Take note of a refusal (Redis is full), which costs nothing but the entry; the first of several is told."""
+        if storing.cancelled():
+            return
+        refusal = storing.exception()
+        if isinstance(refusal, ResponseError):
+            self.refused_stores += 1
+            if not self._refusing:
+                _log.warning("shared_cache_refuses", reason=str(refusal))
+        if refusal is None or isinstance(refusal, ResponseError):
+            self._refusing = refusal is not None
+
     def _succeed(self) -> None:
         if not self._breaker.is_closed:
             _log.info("shared_cache_back")
         self._breaker.succeeded()
-
-
-def _look_at(storing: asyncio.Future[Any]) -> None:
-    """Take note of a refusal (Redis is full), which costs nothing but the entry."""
-    if not storing.cancelled():
-        storing.exception()

@@ -54,6 +54,8 @@ class _Header(Struct, frozen=True, array_like=True):
     changed: bytes
     """The tags of the streams that changed, one after the other."""
     lists: bool
+    unseen_at: float | None = None
+    """Last, and with a default: those who do not know of it yet leave it alone."""
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -85,7 +87,16 @@ def encode_header(step: Step, name: bytes) -> bytes:
     """Return the header; `name` is the step's own, and tells its parts from those of others."""
     changed = b"".join([*map(tag_of, step.changes.keys() | step.uncarried), *step.others])
     return _encoder.encode(
-        _Header(name, step.before, step.after, step.carried, _pack(step.everywhere), changed, step.lists)
+        _Header(
+            name,
+            step.before,
+            step.after,
+            step.carried,
+            _pack(step.everywhere),
+            changed,
+            step.lists,
+            step.unseen_at,
+        )
     )
 
 
@@ -142,6 +153,7 @@ class StepAssembly:
             uncarried=frozenset(mine - parts.keys()),
             others=tags - followed.keys(),
             lists=header.lists,
+            unseen_at=header.unseen_at,
         )
 
 

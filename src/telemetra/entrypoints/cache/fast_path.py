@@ -24,6 +24,8 @@ from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import made_request_id, sane_request_id, shown_path
+from telemetra.entrypoints.meters import Meters
+from telemetra.entrypoints.route_names import RouteNames
 from telemetra.logging import log_request
 
 _POSITION: Final = POSITION.lower().encode()
@@ -56,6 +58,8 @@ class FastPath:
         origins: CrossOrigin,
         gate: Gate,
         refusals: Refusals,
+        meters: Meters,
+        routes: RouteNames,
         *,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
@@ -64,6 +68,8 @@ class FastPath:
         self._origins = origins
         self._gate = gate
         self._refusals = refusals
+        self._meters = meters
+        self._routes = routes
         self._clock = clock
         self._codings: dict[bytes, bytes] = {}
 
@@ -91,6 +97,7 @@ class FastPath:
             if verdict and verdict.refusal:
                 status, headers, body = await self._cached.told(Failure(verdict.refusal), read.wishes)
             elif isinstance(found, Entry):
+                self._meters.hits_here.inc()
                 status, headers, body = await self._told(found, spelling, read.wishes)
             else:
                 with structlog.contextvars.bound_contextvars(request_id=name):
@@ -101,7 +108,9 @@ class FastPath:
             await send({"type": "http.response.start", "status": status, "headers": headers + own})
             await send({"type": "http.response.body", "body": body})
         finally:
-            log_request("GET", shown_path(scope), status, (self._clock() - began) * 1000, name)
+            seconds = self._clock() - began
+            self._meters.note_request("GET", self._routes.of(scope), status, seconds)
+            log_request("GET", shown_path(scope), status, seconds * 1000, name)
 
     async def _told(
         self, found: Entry | Question, spelling: bytes, wishes: Wishes

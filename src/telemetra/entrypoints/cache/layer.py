@@ -32,6 +32,7 @@ from telemetra.entrypoints.http.answers import Reply, is_among, require_history,
 from telemetra.entrypoints.http.headers import headers_named
 from telemetra.entrypoints.http.reads import Read
 from telemetra.entrypoints.http.refusals import Refusals
+from telemetra.entrypoints.meters import Meters
 from telemetra.settings import Settings
 
 _OK: Final = 200
@@ -44,8 +45,11 @@ _ATTEMPTS: Final = 3
 class ResponseCache:
     """What is kept, and what is known to have changed. The hub tells it of each step before it tells a listener."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], float], meters: Meters | None = None
+    ) -> None:
         self.clock = clock
+        self.meters = meters or Meters()
         self.freshness = Freshness(clock)
         self.shared = SharedLevel(clock)
         self.store: LocalStore[Entry] = LocalStore(
@@ -143,6 +147,7 @@ class CachedReads:
         self._shared = cache.shared
         self._freshness = cache.freshness
         self._clock = cache.clock
+        self._meters = cache.meters
         self._questions = Questions(reads, settings)
         self._refusals = refusals
         self._packing = Packing(lambda entry, more_bytes: self._store.count(entry.key, entry, more_bytes))
@@ -173,22 +178,35 @@ class CachedReads:
             entry = self._store.get(question.key, spelling)
             if entry is not None and self._serves(entry, required):
                 entry.is_asked_again = True
+                self._meters.hits_here.inc()
                 return entry
             flight = self._flights.get(question.key)
             if flight is None:
-                return await self._fill(asking)
+                return await self._fill(asking, self._why_not(entry, required))
             # Whoever asked first asks for all; what began before somebody came, and was overtaken by a change that was
             # told before, or may have been by one that nobody here could hear of, is not for him.
             outcome = await asyncio.shield(flight.outcome)
             if isinstance(outcome, Entry):
                 is_new = flight.began > arrived or (is_known and includes(outcome.position, mark))
                 if is_new and (required is None or includes(outcome.position, (required,))):
+                    self._meters.joined.inc()
                     return outcome
             elif outcome is not None and (
                 flight.began > arrived or (flight.mark == mark and (outcome.is_of_now or not is_owed_more))
             ):
                 return outcome
+        self._meters.misses.labels("position").inc()
         return _of_required_history(await self._ask(asking), required)
+
+    def _why_not(self, entry: Entry | None, required: Position | None) -> str:
+        """Say why a kept answer is not given."""
+        if entry is None:
+            return "absent"
+        if self._clock() >= entry.expires_at:
+            return "expired"
+        if required is not None and not includes(entry.position, (required,)):
+            return "position"
+        return "silent"
 
     async def told(self, outcome: Entry | Failure, wishes: Wishes) -> tuple[int, Headers, bytes]:
         """Return what is sent to a client: status, headers and body."""
@@ -225,7 +243,11 @@ class CachedReads:
         if found is None or is_too_wide(found.tag, verdict_of(scope)):
             await self._app(scope, receive, send)
             return
-        outcome = found if isinstance(found, Entry) else await self.answer(found, spelling, required)
+        if isinstance(found, Entry):
+            self._meters.hits_here.inc()
+            outcome: Entry | Failure = found
+        else:
+            outcome = await self.answer(found, spelling, required)
         status, headers, body = await self.told(outcome, wishes)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
@@ -239,12 +261,18 @@ class CachedReads:
             return False
         return required is None or includes(entry.position, (required,))
 
-    async def _fill(self, asking: _Asking) -> Entry | Failure:
+    async def _fill(self, asking: _Asking, reason: str) -> Entry | Failure:
+        """Ask for all who ask the same meanwhile; `reason` says why nothing that is kept will do."""
         question = asking.question
         flight = _Flight(next(self._ticks), self._freshness.mark(question.tag))
         self._flights[question.key] = flight
         try:
-            outcome = await self._find_shared(asking) or await self._ask(asking)
+            outcome: Entry | Failure | None = await self._find_shared(asking)
+            if outcome:
+                self._meters.hits_in_redis.inc()
+            else:
+                self._meters.misses.labels(reason).inc()
+                outcome = await self._ask(asking)
             flight.outcome.set_result(outcome)
         finally:
             del self._flights[question.key]

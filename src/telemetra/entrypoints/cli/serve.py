@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ import httpx
 import structlog
 import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
@@ -28,6 +30,7 @@ from telemetra.domain.streams import Stream
 from telemetra.domain.windows import WindowSummary
 from telemetra.entrypoints.cli.demo import DEMO_STREAM, run_demo
 from telemetra.entrypoints.cli.failures import one_line_failures
+from telemetra.entrypoints.meters import MULTIPROCESS_VARIABLE
 from telemetra.entrypoints.server import Server, allow_open_files, uvicorn_options
 from telemetra.settings import Settings, to_environ
 
@@ -179,6 +182,16 @@ class _Supervisor(Multiprocess):
         for old, new in zip(before, self.processes, strict=True):
             if new is not old:
                 _log.warning("worker_replaced", pid=old.pid, exit_code=old.exitcode, new_pid=new.pid)
+                # What it had counted stays; its states are no more.
+                mark_process_dead(old.pid, os.environ[MULTIPROCESS_VARIABLE])  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _shared_numbers() -> Iterator[None]:
+    """Let the workers keep their numbers where each can tell those of all; the files are as old as this start."""
+    with tempfile.TemporaryDirectory(prefix="telemetra-numbers-") as directory:
+        os.environ[MULTIPROCESS_VARIABLE] = directory
+        yield
 
 
 def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
@@ -190,8 +203,9 @@ def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         **uvicorn_options(settings),
     )
     if workers > 1:
-        supervisor = _Supervisor(config, sockets=[listener])
-        supervisor.run()
+        with _shared_numbers():
+            supervisor = _Supervisor(config, sockets=[listener])
+            supervisor.run()
         # It ends all of them for one that can't start, and returns as after Ctrl-C.
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     else:

@@ -19,6 +19,7 @@ _LINKS: Final[Mapping[str, str]] = {
     "reference": "/redoc",
     "openapi": "/openapi.json",
     "health": "/api/v1/health",
+    "metrics": "/metrics",
     "streams": "/api/v1/streams",
     "live": "/ws/live/{stream_id}",
 }

@@ -1,5 +1,5 @@
 """
-The outermost ASGI layer: names each request, leaves one line in the log, and answers when all else failed.
+The outermost ASGI layer: names each request, counts it, leaves one line in the log, and answers when all else failed.
 
 The line has the path but no query, no headers and no bodies: they may hold what is nobody's business.
 """
@@ -18,7 +18,9 @@ import structlog
 from telemetra.entrypoints.asgi import App, Message, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.http.headers import REQUEST_ID, header
 from telemetra.entrypoints.http.problems import PROBLEM_MEDIA_TYPE, encode_problem, internal_problem
+from telemetra.entrypoints.meters import Meters
 from telemetra.entrypoints.paths import sent_path
+from telemetra.entrypoints.route_names import RouteNames
 from telemetra.logging import log_request
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
@@ -39,8 +41,12 @@ class RequestLog:
     requests. WebSockets are named likewise; who serves them writes their line.
     """
 
-    def __init__(self, app: App, *, clock: Callable[[], float] = perf_counter) -> None:
+    def __init__(
+        self, app: App, meters: Meters, routes: RouteNames, *, clock: Callable[[], float] = perf_counter
+    ) -> None:
         self._app = app
+        self._meters = meters
+        self._routes = routes
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +66,7 @@ class RequestLog:
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send, name: str) -> None:
         began = self._clock()
-        method, path = scope["method"], shown_path(scope)
+        method, path, route = scope["method"], shown_path(scope), self._routes.of(scope)
         status = 0
 
         async def send_named(message: Message) -> None:
@@ -86,8 +92,9 @@ class RequestLog:
                 raise
             await _apologise(send_named, name)
         finally:
-            milliseconds = (self._clock() - began) * 1000
-            log_request(method, path, status, milliseconds, name, trace_id=scope["state"].get("trace_id"))
+            seconds = self._clock() - began
+            self._meters.note_request(method, route, status, seconds)
+            log_request(method, path, status, seconds * 1000, name, trace_id=scope["state"].get("trace_id"))
 
 
 def request_id(scope: ReadScope) -> str:

@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from time import time
 from types import TracebackType
 from typing import Final, ParamSpec, Protocol, Self
 
@@ -27,6 +28,7 @@ from telemetra.entrypoints.live.listener import Listener, heartbeat
 from telemetra.entrypoints.live.outlet import Outlet
 from telemetra.entrypoints.live.readings import Readings
 from telemetra.entrypoints.live.steps import StreamStep, step_from, stream_step
+from telemetra.entrypoints.meters import Meters
 
 _CHANNEL_BYTES: Final = 1024 * 1024
 _CLOSING_SECONDS: Final = 2.0
@@ -80,7 +82,7 @@ class LiveHub:
     together. All of it belongs to one loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each a bound that an operator sets, or a door that somebody else stands behind)
         self,
         feed: ChangeFeed,
         *,
@@ -90,6 +92,7 @@ class LiveHub:
         unfollow: Callable[[str], None] = lambda _: None,
         now: Callable[[], datetime] = utc_now,
         watcher: StepWatcher | None = None,
+        meters: Meters | None = None,
         log_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self.now = now
@@ -102,6 +105,7 @@ class LiveHub:
         self._unfollow = unfollow
         self._log_bytes = log_bytes
         self._watcher = watcher or _NoWatcher()
+        self.meters = meters or Meters()
         self._channels: dict[str, Channel] = {}
         self._position: Position | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -225,6 +229,8 @@ class LiveHub:
         self._position, self.place = step.after, place
         for channel, part in parts:
             self._write(channel, part.burst)
+            if step.unseen_at is not None:
+                self.meters.delivery_lag.observe(max(0.0, time() - step.unseen_at))
 
     def _limit_bytes(self) -> int:
         """What the log of one stream may hold, so that all together stay in bounds."""
@@ -239,6 +245,7 @@ class LiveHub:
     def _write(self, channel: Channel, burst: Burst) -> None:
         channel.messages += len(burst)
         channel.spoke_at = asyncio.get_running_loop().time()
+        self.meters.deliveries.inc(len(burst) * len(channel.abreast))
         wire = burst.wire
         # The one loop that runs for every message and listener: nothing is touched here but what writes.
         for write in list(channel.abreast.values()):

@@ -38,6 +38,7 @@ from telemetra.entrypoints.live.protocol import (
 from telemetra.entrypoints.live.readings import Reading, Readings
 from telemetra.entrypoints.live.stall import StallWatch
 from telemetra.entrypoints.live.standing import Standing
+from telemetra.entrypoints.meters import Meters
 
 _RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 _TURN_BYTES: Final = 256 * 1024
@@ -63,6 +64,11 @@ class Standpoint(Protocol):
     @property
     def readings(self) -> Readings:
         """What reads the database for listeners."""
+        ...
+
+    @property
+    def meters(self) -> Meters:
+        """Where is counted what it is told."""
         ...
 
     def tell_ahead(self, stream_id: str, position: Position) -> None:
@@ -176,6 +182,7 @@ class Listener:
         if self.ending is None and burst:
             self._outlet.write(burst.wire)
             self._own_messages += len(burst)
+            self._hub.meters.deliveries.inc(len(burst))
             self._spoke_at = self._loop.time()
 
     def take(self) -> None:
@@ -261,6 +268,7 @@ class Listener:
     def paused(self) -> None:
         """Keep nothing but the position, until the client has read."""
         self._paused = True
+        self._hub.meters.conflated.inc()
         self._leave()
         self._stall.start()
 

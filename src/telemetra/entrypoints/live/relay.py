@@ -21,6 +21,7 @@ from telemetra.domain.changes import Step
 from telemetra.domain.errors import BusUnavailable
 from telemetra.domain.ports import BusSubscription, ChangeFeed, LiveBus
 from telemetra.domain.positions import Position
+from telemetra.entrypoints.meters import Meters
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 2.0
@@ -66,6 +67,7 @@ class Relay:
         *,
         silence_seconds: float = 3.0,
         first_seconds: float = 0.5,
+        meters: Meters | None = None,
     ) -> None:
         self._feed = feed
         self._bus = bus
@@ -73,9 +75,18 @@ class Relay:
         self._taker = taker
         self._silence_seconds = silence_seconds
         self._first_seconds = first_seconds
+        self._meters = meters or Meters()
+        self._led_steps, self._heard_steps, self._own_steps = map(
+            self._meters.steps.labels, ("lead", "bus", "stand-in")
+        )
         self._heard = asyncio.Event()
         self._heard_at = 0.0
+        self._followed_at = 0.0
         self._bus_away = False
+        self.leads = False
+        """Whether this process looks for changes for all."""
+        self.stands_in = False
+        """Whether it looks for itself, for want of anybody who leads or can be heard."""
         self._heard_by = 0
         """How many processes heard the last step, as far as the bus knows."""
         self._sent: Position | None = None
@@ -84,6 +95,16 @@ class Relay:
         self._published_at = 0.0
         self._tasks: list[asyncio.Task[NoReturn]] = []
         self._jitter = Random()  # noqa: S311  (spreads retries, guards nothing)
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long no step has come, from anywhere; a quarter of a second is usual."""
+        return max(0.0, asyncio.get_running_loop().time() - max(self._heard_at, self._followed_at))
+
+    @property
+    def hears_bus(self) -> bool:
+        """Whether the bus took the last step that was published."""
+        return not self._bus_away
 
     @property
     def is_alone(self) -> bool:
@@ -126,12 +147,15 @@ class Relay:
         try:
             async with _closing(self._feed.lead(lambda: self._taker.position, self._wanted)) as steps:
                 async for step in steps:
+                    self.leads = True
+                    self._led_steps.inc()
                     self._hear(step)
                     if not self._is_for_nobody(step):
                         await self._publish(step)
         finally:
             # Whoever leads now tells who hears.
             self._heard_by = 0
+            self.leads = False
 
     def _wanted(self) -> Collection[str] | None:
         """
@@ -166,6 +190,7 @@ class Relay:
         async with _closing(self._subscription.steps()) as steps:
             async for step in steps:
                 self._echoed = step.after
+                self._heard_steps.inc()
                 self._hear(step)
 
     def _hear(self, step: Step) -> None:
@@ -179,9 +204,11 @@ class Relay:
         standing_in = asyncio.create_task(
             self._again_and_again("follow", self._follow), name="live-relay-follow"
         )
+        self.stands_in = True
         try:
             await self._heard.wait()
         finally:
+            self.stands_in = False
             standing_in.cancel()
             await asyncio.wait({standing_in})
         _log.info("live_relay_stands_back")
@@ -200,6 +227,8 @@ class Relay:
         _log.info("live_relay_stands_in")
         async with _closing(self._feed.steps(after=self._taker.position)) as steps:
             async for step in steps:
+                self._own_steps.inc()
+                self._followed_at = asyncio.get_running_loop().time()
                 self._taker.take(step)
 
 

@@ -28,6 +28,7 @@ from telemetra.entrypoints.live.listener import Listener, error_burst
 from telemetra.entrypoints.live.outlet import Outlet, open_outlet
 from telemetra.entrypoints.live.protocol import CloseCode
 from telemetra.entrypoints.live.relay import Relay
+from telemetra.entrypoints.meters import Meters
 from telemetra.entrypoints.paths import decode_stream_id
 from telemetra.settings import Settings
 
@@ -45,9 +46,12 @@ _log = structlog.get_logger(__name__)
 class LiveEntrance:
     """Where listeners come in, while it is open: as long as the application runs."""
 
-    def __init__(self, settings: Settings, watcher: StepWatcher | None = None) -> None:
+    def __init__(
+        self, settings: Settings, watcher: StepWatcher | None = None, meters: Meters | None = None
+    ) -> None:
         self._settings = settings
         self._watcher = watcher
+        self.meters = meters or Meters()
         self._hub: LiveHub | None = None
         self._relay: Relay | None = None
         self.admission = Admission(
@@ -70,6 +74,11 @@ class LiveEntrance:
         return self._hub
 
     @property
+    def relay(self) -> Relay | None:
+        """Where its steps come from, while it is open."""
+        return self._relay
+
+    @property
     def is_alone(self) -> bool:
         """Whether this process knows that there is no other."""
         return self._relay is not None and self._relay.is_alone
@@ -86,8 +95,9 @@ class LiveEntrance:
                 follow=subscription.follow,
                 unfollow=subscription.unfollow,
                 watcher=self._watcher,
+                meters=self.meters,
             )
-            async with hub, Relay(feed, bus, subscription, hub) as relay:
+            async with hub, Relay(feed, bus, subscription, hub, meters=self.meters) as relay:
                 self._hub = hub
                 self._relay = relay
                 yield
@@ -161,6 +171,7 @@ class _Conversation:
             ending = await self._outcome(entrance, known=known)
             await self._outlet.ended()
         finally:
+            entrance.meters.closed.labels(str(int(ending.code))).inc()
             _log.info(
                 "live_listener_closed",
                 stream_id=self._stream_id,

@@ -1,0 +1,113 @@
+"""The numbers that Prometheus is told: each by what has happened, over a database in memory."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.http_service import PATIENCE_SECONDS, Service, running
+
+METRICS = "/api/v1/streams/lofi/metrics"
+
+
+async def numbers(service: Service) -> dict[str, float]:
+    """Return what is told, each under its name and labels as they are written."""
+    answer = await service.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store"
+    told = {}
+    for family in text_string_to_metric_families(answer.text):
+        assert family.documentation
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            told[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return told
+
+
+def requests(route: str, status: int, method: str = "GET") -> str:
+    labels = f'method="{method}",route="{route}",status="{status}"'
+    return f"telemetra_http_request_duration_seconds_count{{{labels}}}"
+
+
+async def test_requests_are_counted_by_the_templates_of_their_routes(service: Service) -> None:
+    for url in (METRICS, METRICS + "/", "/api/v1/streams/a%2Fb/metrics", METRICS + "?limit=x", "/health"):
+        await service.get(url)
+    await service.client.head(METRICS)
+    for number in range(50):
+        await service.get(f"/made/up/{number}")
+        await service.client.request(f"MADEUP{number}", "/health")
+    told = await numbers(service)
+    template = "/api/v1/streams/{stream_id}/metrics"
+    assert told[requests(template, 200)] == 2
+    assert told[requests(template, 404)] == 1
+    assert told[requests(template, 422)] == 1
+    assert told[requests(template, 200, "HEAD")] == 1
+    assert told[requests("/health", 200)] == 1
+    assert told[requests("none", 404)] == 50
+    assert told[requests("/health", 405, "other")] == 50
+    assert sum(name.startswith("telemetra_http_request_duration_seconds_count") for name in told) < 10
+
+
+async def test_kept_answers_are_told_from_questions_and_why_they_were_asked(service: Service) -> None:
+    hits = 'telemetra_cache_hits_total{level="process"}'
+    absent = 'telemetra_cache_misses_total{reason="absent"}'
+    before = await numbers(service)
+    async with service.listening("lofi"):
+        # A listener stands only when changes are told.
+        for _ in range(5):
+            await service.get(METRICS)
+        await service.client.head(METRICS)
+        told = await numbers(service)
+        assert told[absent] - before[absent] == 1
+        assert told[hits] - before[hits] == 5
+        assert told["telemetra_cache_entries"] == 1
+        assert told["telemetra_cache_bytes"] > 10_000
+        await service.write("lofi", windows=251)
+        position = str(service.database.position())
+        answers = [service.get(METRICS, Telemetra_Position=position) for _ in range(2)]
+        await asyncio.gather(*answers)
+        misses = sum(
+            value for name, value in (await numbers(service)).items() if "cache_misses_total" in name
+        )
+        assert misses - sum(value for name, value in before.items() if "cache_misses_total" in name) >= 2
+
+
+async def test_what_is_asked_at_once_is_one_question() -> None:
+    async with running() as service:
+        await service.write("lofi", windows=3)
+        await asyncio.gather(*(service.get(METRICS) for _ in range(20)))
+        told = await numbers(service)
+        asked = sum(value for name, value in told.items() if name.startswith("telemetra_cache_misses_total"))
+        answered = sum(value for name, value in told.items() if name.startswith("telemetra_cache_hits_total"))
+        assert asked >= 1
+        assert asked + answered == 20
+
+
+async def test_listeners_and_what_they_are_told_are_counted(service: Service) -> None:
+    async with service.listening("lofi") as one, service.listening("lofi") as other:
+        told = await numbers(service)
+        assert told["telemetra_live_listeners"] == 2
+        assert told["telemetra_live_streams"] == 1
+        before = told["telemetra_live_deliveries_total"]
+        await service.write("lofi", title="Another title")
+        await one.until_told("stream")
+        await other.until_told("stream")
+        assert (await numbers(service))["telemetra_live_deliveries_total"] - before == 2
+    told = await numbers(service)
+    assert told["telemetra_live_listeners"] == 0
+    assert told['telemetra_live_closed_total{code="1000"}'] == 2
+
+
+async def test_who_leads_is_told(service: Service) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (await numbers(service))["telemetra_relay_leads"]:  # noqa: ASYNC110  (nobody is told when numbers change)
+            await asyncio.sleep(0.01)
+    told = await numbers(service)
+    assert told["telemetra_relay_stands_in"] == 0
+    assert told["telemetra_bus_up"] == 1
+    assert told["telemetra_relay_silent_seconds"] < PATIENCE_SECONDS
+    assert told['telemetra_relay_steps_total{source="lead"}'] >= 1
+    assert any(name.startswith("telemetra_build_info{") for name in told)
+    assert told["process_resident_memory_bytes"] > 0
