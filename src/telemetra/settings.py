@@ -56,6 +56,10 @@ class Settings:
     host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     """0 takes any free port."""
+    http_max_connections: Count = 1_000
+    """HTTP connections a process; listeners are counted by themselves."""
+    drain_seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
+    """Seconds that the process still serves after SIGTERM, while its readiness says that it goes."""
     debug: bool = False
     log_level: LogLevel = "INFO"
     log_format: LogFormat = "auto"

@@ -1,10 +1,22 @@
-"""The application's life, as a server hears of it."""
+"""The application's life: what a server hears of it, and what it hears of its server's end."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from typing import Final
 
 from telemetra.entrypoints.asgi import App, Message, Receive, Scope, Send
+
+DRAINING: Final = "draining"
+"""Where the state that a server shares with its application (ASGI's lifespan state) says whether it goes away."""
+
+
+@dataclass(slots=True)
+class Draining:
+    """Whether the server was told to go, and still serves until others have seen that it does."""
+
+    is_on: bool = False
 
 
 class QuietEnd:
@@ -23,6 +35,7 @@ class QuietEnd:
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})[DRAINING] = Draining()
 
         async def send_quietly(message: Message) -> None:
             life = asyncio.current_task()

@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import signal
+import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+import structlog
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from telemetra.entrypoints.lifespan import DRAINING, Draining
 from telemetra.entrypoints.live.socket import MAX_MESSAGE_BYTES
 from telemetra.entrypoints.live.transport import LiveWebSocketProtocol
 from telemetra.settings import Settings
@@ -22,16 +29,27 @@ _TICK_SECONDS: Final = 1.0
 _FILES: Final = 1_048_576
 """As many as any process gets."""
 
+_log = structlog.get_logger(__name__)
+
+
+class Config(uvicorn.Config):
+    """What uvicorn is told, and how long a server that was told to go says so before it does."""
+
+    def __init__(self, app: str, settings: Settings, *, port: int, workers: int) -> None:
+        super().__init__(app, host=settings.host, port=port, workers=workers, **uvicorn_options(settings))
+        self.drain_seconds = settings.drain_seconds
+
 
 class Server(uvicorn.Server):
     """
     uvicorn, that wakes once a second for its `Date` header, and at once for a signal.
 
-    By itself it looks ten times a second whether it should end, which is a tenth of all that an idle process does. (The
-    processes of `--workers` are made by uvicorn's own supervisor, and look.)
+    By itself it looks ten times a second whether it should end, which is a tenth of all that an idle process does. After
+    SIGTERM it first lets load balancers see by its readiness that it goes, for as long as its `Config` says.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
+    _is_draining = False
 
     async def main_loop(self) -> None:
         """Run until told to end."""
@@ -43,10 +61,66 @@ class Server(uvicorn.Server):
                     await self._told.wait()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Note a signal."""
+        """Note a signal; the second one ends a drain."""
+        drain_seconds = getattr(self.config, "drain_seconds", 0.0)
+        if sig == signal.SIGTERM and drain_seconds and self._loop and not self._is_draining:
+            self._is_draining = True
+            self._loop.call_soon_threadsafe(self._drain, drain_seconds)
+            return
         super().handle_exit(sig, frame)
         if self._loop:
             self._loop.call_soon_threadsafe(self._told.set)
+
+    def _drain(self, seconds: float) -> None:
+        draining: Draining | None = self.lifespan.state.get(DRAINING)
+        if draining:
+            draining.is_on = True
+        _log.info("draining", seconds=seconds)
+        asyncio.get_running_loop().call_later(seconds, self.handle_exit, signal.SIGTERM, None)
+
+
+class Worker(Process):
+    """One of several processes that serve."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """What runs in it."""
+        if self._server is None:
+            self._server = Server(self.config)
+        return self._server
+
+
+class Supervisor(Multiprocess):
+    """Keeps workers, and says so when it replaces one: uvicorn's own does at a level that would tell of every socket too."""
+
+    def __init__(self, config: Config, sockets: list[socket.socket], replaced: Callable[[int], None]) -> None:
+        super().__init__(config, sockets)
+        self._replaced = replaced
+        """Is told the process that is no more."""
+
+    def init_processes(self) -> None:
+        """Start all."""
+        self.processes = [self._started() for _ in range(self.processes_num)]
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace those that have died, or hang; end when one can't start."""
+        for place, old in enumerate(self.processes):
+            if self.should_exit.is_set() or old.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            old.kill()
+            old.join()
+            if old.exitcode == STARTUP_FAILURE:
+                # It would fail in the same way again.
+                self.should_exit.set()
+                return
+            new = self.processes[place] = self._started()
+            _log.warning("worker_replaced", pid=old.pid, exit_code=old.exitcode, new_pid=new.pid)
+            self._replaced(old.pid or 0)
+
+    def _started(self) -> Worker:
+        worker = Worker(self.config, self.sockets)
+        worker.start()
+        return worker
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,11 +17,9 @@ import anyio
 import click
 import httpx
 import structlog
-import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from telemetra.bootstrap import open_ports, open_writer, run_dependencies
 from telemetra.domain.moments import Moment
@@ -31,7 +29,7 @@ from telemetra.domain.windows import WindowSummary
 from telemetra.entrypoints.cli.demo import DEMO_STREAM, run_demo
 from telemetra.entrypoints.cli.failures import one_line_failures
 from telemetra.entrypoints.meters import MULTIPROCESS_VARIABLE
-from telemetra.entrypoints.server import Server, allow_open_files, uvicorn_options
+from telemetra.entrypoints.server import Config, Server, Supervisor, allow_open_files
 from telemetra.settings import Settings, to_environ
 
 _BACKLOG: Final = 2048
@@ -173,38 +171,23 @@ async def _run_demo(settings: Settings, stands: anyio.Event) -> None:
         raise
 
 
-class _Supervisor(Multiprocess):
-    """Replaces workers that die, and says so: the server itself does at a level that would tell of every socket too."""
-
-    def keep_subprocess_alive(self) -> None:
-        before = self.processes[:]
-        super().keep_subprocess_alive()
-        for old, new in zip(before, self.processes, strict=True):
-            if new is not old:
-                _log.warning("worker_replaced", pid=old.pid, exit_code=old.exitcode, new_pid=new.pid)
-                # What it had counted stays; its states are no more.
-                mark_process_dead(old.pid, os.environ[MULTIPROCESS_VARIABLE])  # type: ignore[no-untyped-call]
-
-
 @contextmanager
-def _shared_numbers() -> Iterator[None]:
-    """Let the workers keep their numbers where each can tell those of all; the files are as old as this start."""
+def _shared_numbers() -> Iterator[Callable[[int], None]]:
+    """
+    Let the workers keep their numbers where each can tell those of all; the files are as old as this start.
+
+    Yielded is what to tell of a process that is no more: what it had counted stays, its states are none.
+    """
     with tempfile.TemporaryDirectory(prefix="telemetra-numbers-") as directory:
         os.environ[MULTIPROCESS_VARIABLE] = directory
-        yield
+        yield lambda pid: mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]
 
 
 def _serve(settings: Settings, listener: socket.socket, workers: int) -> None:
-    config = uvicorn.Config(
-        "telemetra.asgi:app",
-        host=settings.host,
-        port=listener.getsockname()[1],
-        workers=workers,
-        **uvicorn_options(settings),
-    )
+    config = Config("telemetra.asgi:app", settings, port=listener.getsockname()[1], workers=workers)
     if workers > 1:
-        with _shared_numbers():
-            supervisor = _Supervisor(config, sockets=[listener])
+        with _shared_numbers() as forget:
+            supervisor = Supervisor(config, [listener], forget)
             supervisor.run()
         # It ends all of them for one that can't start, and returns as after Ctrl-C.
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import structlog
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 
 from telemetra.domain.errors import TelemetraError
 from telemetra.domain.ports import HealthProbe, Ports
 from telemetra.entrypoints.http.operations import Documented, operation
+from telemetra.entrypoints.lifespan import DRAINING, Draining
 
 PROBE_SECONDS: Final = 0.8
 """How long the dependencies are waited for: the answer is promised within a second."""
@@ -35,8 +36,11 @@ class Liveness:
 class Readiness:
     """What the process reaches."""
 
-    status: Literal["ok", "degraded", "unavailable"]
-    """`degraded`: Redis is away, reads go on without it. `unavailable`: nothing can be read."""
+    status: Literal["ok", "degraded", "unavailable", "draining"]
+    """
+    `degraded`: Redis is away, reads go on without it. `unavailable`: nothing can be read. `draining`: the process was told
+    to go, and serves a little longer.
+    """
     database: Dependency
     redis: Dependency
 
@@ -66,15 +70,21 @@ async def get_liveness() -> Response[Liveness]:
         )
     ),
 )
-async def get_readiness(ports: NamedDependency[Ports]) -> Response[Readiness]:
+async def get_readiness(
+    request: Request[Any, Any, Any], ports: NamedDependency[Ports]
+) -> Response[Readiness]:
     """
     Return whether the database and Redis answer; always within a second.
 
-    200 while reads are served: without Redis the status is `degraded`. 503 while the database is away.
+    200 while reads are served: without Redis the status is `degraded`. 503 while the database is away, and when this
+    process is about to go.
     """
     database, redis = await _probe((ports.database, ports.redis))
-    body = Readiness(status=_status(database, redis), database=database, redis=redis)
-    if database == "ok":
+    draining: Draining | None = request.scope["state"].get(DRAINING)
+    is_draining = draining is not None and draining.is_on
+    status = "draining" if is_draining else _status(database, redis)
+    body = Readiness(status=status, database=database, redis=redis)
+    if database == "ok" and not is_draining:
         return Response(body, headers=_NEVER_KEPT)
     return Response(body, status_code=503, headers=_NEVER_KEPT | {"Retry-After": "1"})
 
