@@ -13,6 +13,10 @@ import pytest
 
 from telemetra.entrypoints.app import openapi_document
 from telemetra.entrypoints.http import examples
+from telemetra.entrypoints.http.metrics import METRICS_READ
+from telemetra.entrypoints.http.moments import MOMENTS_READ
+from telemetra.entrypoints.http.reads import Read
+from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ
 from telemetra.entrypoints.live.protocol import PongMessage, SnapshotMessage
 from telemetra.settings import Settings
 
@@ -74,6 +78,30 @@ def test_every_example_is_what_its_schema_says() -> None:
             for content in response.get("content", {}).values():
                 for example in content["examples"].values():
                     assert list(_mismatches(example["value"], content["schema"])) == []
+
+
+@pytest.mark.parametrize(
+    "read", [LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ], ids=lambda read: read.path
+)
+def test_every_example_of_a_parameter_is_taken_by_its_own_path(read: Read[Any]) -> None:
+    for parameter in read.parameters:
+        for example in parameter.schema.get("examples", parameter.schema.get("enum", [])):
+            parameter.parse(str(example))
+
+
+def test_every_link_leads_to_an_operation_and_its_parameters() -> None:
+    parameters = {
+        operation["operationId"]: {f"{one['in']}.{one['name']}" for one in operation.get("parameters", ())}
+        for operation in _OPERATIONS.values()
+    }
+    links = [
+        link
+        for operation in _OPERATIONS.values()
+        for link in operation["responses"]["200"].get("links", {}).values()
+    ]
+    assert links
+    for link in links:
+        assert set(link["parameters"]) <= parameters[link["operationId"]]
 
 
 def test_live_messages_are_among_the_components() -> None:

@@ -9,8 +9,10 @@ import msgspec
 
 from telemetra.domain.moments import Moment, MomentType
 from telemetra.domain.positions import Position, Snapshot
+from telemetra.domain.queries import MomentCursor, WindowCursor
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
+from telemetra.entrypoints.http.cursors import encode_moment_cursor, encode_window_cursor
 
 STREAM_ID: Final = "demo"
 POSITION_TEXT: Final = str(Position(bytes.fromhex("68661aa0c46eb5cd"), Snapshot(48_213)))
@@ -49,6 +51,8 @@ MOMENT: Final = Moment(
     z_score=4.6,
     metadata={"baseline_windows": 30, "baseline_center": 108.0, "baseline_spread": 44.3},
 )
+WINDOW_CURSOR: Final = encode_window_cursor(WindowCursor(WINDOW.window_start, WINDOW.window_end))
+MOMENT_CURSOR: Final = encode_moment_cursor(MomentCursor(MOMENT.timestamp, MOMENT.moment_id))
 
 
 def as_json(value: Any) -> Any:

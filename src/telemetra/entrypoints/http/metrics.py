@@ -15,7 +15,7 @@ from telemetra.domain.queries import MAX_WINDOWS, ReadMetrics, WindowCursor
 from telemetra.domain.windows import MetricWindow
 from telemetra.entrypoints.http.answers import respond
 from telemetra.entrypoints.http.cursors import encode_window_cursor, parse_window_cursor
-from telemetra.entrypoints.http.examples import WINDOW
+from telemetra.entrypoints.http.examples import WINDOW, WINDOW_CURSOR
 from telemetra.entrypoints.http.instants import parse_instant
 from telemetra.entrypoints.http.operations import Documented, operation
 from telemetra.entrypoints.http.paging import cursor_links, cursor_parameter, limit_parameter
@@ -36,7 +36,7 @@ METRICS_PARAMETERS: Final = (
     limit_parameter(most=MAX_WINDOWS, default=ReadMetrics(stream_id="").limit),
     _time_parameter("start_time", "Only windows that begin at this time or later.", "2026-05-01T18:30:00Z"),
     _time_parameter("end_time", "Only windows that begin before this time.", "2026-05-01T22:00:00+02:00"),
-    cursor_parameter(parse_window_cursor),
+    cursor_parameter(parse_window_cursor, kind="window", example=WINDOW_CURSOR),
 )
 
 
@@ -69,6 +69,7 @@ METRICS_READ: Final = Read(
             is_read=True,
             is_paged=True,
             example=[WINDOW],
+            leads_to=("listMetrics", "listMoments"),
             errors=(404, 422, 500, 503),
         )
     ),

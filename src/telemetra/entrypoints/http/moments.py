@@ -15,7 +15,7 @@ from telemetra.domain.ports import Ports
 from telemetra.domain.queries import MAX_MOMENTS, MomentCursor, ReadMoments
 from telemetra.entrypoints.http.answers import respond
 from telemetra.entrypoints.http.cursors import encode_moment_cursor, parse_moment_cursor
-from telemetra.entrypoints.http.examples import MOMENT
+from telemetra.entrypoints.http.examples import MOMENT, MOMENT_CURSOR
 from telemetra.entrypoints.http.operations import Documented, operation
 from telemetra.entrypoints.http.paging import cursor_links, cursor_parameter, limit_parameter
 from telemetra.entrypoints.http.parameters import QueryParameter
@@ -37,7 +37,7 @@ MOMENTS_PARAMETERS: Final = (
         description="Only moments of this type.",
         schema={"type": OpenAPIType.STRING, "enum": [str(kind) for kind in MomentType]},
     ),
-    cursor_parameter(parse_moment_cursor),
+    cursor_parameter(parse_moment_cursor, kind="moment", example=MOMENT_CURSOR),
 )
 
 
@@ -70,6 +70,7 @@ MOMENTS_READ: Final = Read(
             is_read=True,
             is_paged=True,
             example=[MOMENT],
+            leads_to=("listMoments",),
             errors=(404, 422, 500, 503),
         )
     ),

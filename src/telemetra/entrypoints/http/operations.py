@@ -26,6 +26,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from telemetra.domain.positions import MAX_TEXT_BYTES
 from telemetra.entrypoints.http import examples
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
+from telemetra.entrypoints.http.operation_links import links_to
 from telemetra.entrypoints.http.parameters import QueryParameter
 from telemetra.entrypoints.http.problems import (
     DATABASE_AWAY,
@@ -46,6 +47,8 @@ TOKEN_SCHEME: Final = "bearer"  # noqa: S105  (a name in the documentation)
 _TEXT: Final = Schema(type=OpenAPIType.STRING)
 _POSITION: Final = Schema(
     type=OpenAPIType.STRING,
+    # Ours, which OpenAPI allows: it tells who makes requests up that there is more to it than a pattern.
+    format="position",  # type: ignore[arg-type]
     pattern="^[A-Za-z0-9_-]+$",
     max_length=MAX_TEXT_BYTES,
     examples=[examples.POSITION_TEXT],
@@ -55,7 +58,9 @@ STREAM_ID_PARAMETER: Final = Parameter(
     name="stream_id",
     param_in="path",
     required=True,
-    schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=MAX_STREAM_ID_BYTES),
+    schema=Schema(
+        type=OpenAPIType.STRING, min_length=1, max_length=MAX_STREAM_ID_BYTES, pattern=r"^[^\u0000]+$"
+    ),
     description=(
         f"The stream's identifier, percent-encoded; a slash in it is `%2F`. At most {MAX_STREAM_ID_BYTES} bytes of "
         "UTF-8, compared byte by byte."
@@ -76,24 +81,34 @@ _IF_NONE_MATCH: Final = Parameter(
 )
 
 _REQUEST_ID_HEADER: Final = OpenAPIHeader(
-    schema=_TEXT,
+    schema=Schema(type=OpenAPIType.STRING, pattern="^[A-Za-z0-9._~-]{1,128}$"),
+    required=True,
     description="The request's name, yours or a new one; quote it when asking about the request.",
 )
 _READ_HEADERS: Final = {
-    "ETag": OpenAPIHeader(schema=_TEXT, description="A strong validator of this very body."),
-    "Cache-Control": OpenAPIHeader(schema=_TEXT, description="`no-cache`: ask again, with the `ETag`."),
+    "ETag": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, pattern='^"[^"]+"$'),
+        required=True,
+        description="A strong validator of this very body.",
+    ),
+    "Cache-Control": OpenAPIHeader(
+        schema=_TEXT, required=True, description="`no-cache`: ask again, with the `ETag`."
+    ),
     POSITION: OpenAPIHeader(
         schema=_POSITION,
+        required=True,
         description="What this answer includes. `/ws/live/{stream_id}?since=` goes on from exactly there.",
     ),
 }
 _LINK_HEADER: Final = OpenAPIHeader(
     schema=_TEXT,
     description="Other pages (RFC 8288), relative to this request's URL; without `next` this is the last one.",
-    example='<?limit=100&cursor=dwAGUMc4r3IAAAZQxzxC-QA>; rel="next"',
+    example=f'<?limit=100&cursor={examples.WINDOW_CURSOR}>; rel="next"',
 )
 _RETRY_AFTER_HEADER: Final = OpenAPIHeader(
-    schema=Schema(type=OpenAPIType.INTEGER), description="Seconds after which another try makes sense."
+    schema=Schema(type=OpenAPIType.INTEGER),
+    required=True,
+    description="Seconds after which another try makes sense.",
 )
 
 _CHALLENGE_HEADER: Final = OpenAPIHeader(schema=_TEXT, description="`Bearer`: what is missing is a token.")
@@ -136,6 +151,8 @@ class Documented:
     """Whether 503 has the same body as 200."""
     is_guarded: bool = False
     """Whether it may ask for a token; what reads rows does."""
+    leads_to: Sequence[str] = ()
+    """Operations that go on from the answer, at its position."""
     example: Any = None
     errors: Sequence[int] = ()
 
@@ -176,6 +193,7 @@ def _parameters(documented: Documented) -> list[Parameter | Reference]:
 def _enrich(success: OpenAPIResponse, documented: Documented) -> None:
     success.description = documented.answer
     success.headers = dict(_headers(documented))
+    success.links = links_to(documented.leads_to, of_stream=documented.of_stream) or None
     for content in (success.content or {}).values():
         content.examples = {"example": Example(value=examples.as_json(documented.example))}
 

@@ -41,8 +41,8 @@ OFFSET_PARAMETER: Final = QueryParameter(
 )
 
 
-def cursor_parameter(parse: Callable[[str], Any]) -> QueryParameter:
-    """Return the parameter that goes on after an earlier page."""
+def cursor_parameter(parse: Callable[[str], Any], *, kind: str, example: str) -> QueryParameter:
+    """Return the parameter that goes on after an earlier page; `kind` tells cursors of one path from another's."""
     return QueryParameter(
         name="cursor",
         parse=parse,
@@ -50,8 +50,9 @@ def cursor_parameter(parse: Callable[[str], Any]) -> QueryParameter:
         description="Where an earlier page ended: take it from that page's `Link` header, don't make one.",
         schema={
             "type": OpenAPIType.STRING,
+            "format": f"{kind}-cursor",
             "pattern": "^[A-Za-z0-9_-]+$",
-            "examples": ["dwAGUMc4r3IAAAZQxzxC-QA"],
+            "examples": [example],
         },
     )
 

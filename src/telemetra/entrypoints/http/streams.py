@@ -50,6 +50,7 @@ STREAM_READ: Final = Read(
             is_read=True,
             is_paged=True,
             example=[STREAM],
+            leads_to=("getStream", "listMetrics", "listMoments"),
             errors=(422, 500, 503),
         )
     ),
@@ -77,7 +78,12 @@ async def list_streams(
     summary="Get a stream",
     operation_class=operation(
         Documented(
-            answer="The stream.", of_stream=True, is_read=True, example=STREAM, errors=(404, 422, 500, 503)
+            answer="The stream.",
+            of_stream=True,
+            is_read=True,
+            example=STREAM,
+            leads_to=("listMetrics", "listMoments"),
+            errors=(404, 422, 500, 503),
         )
     ),
 )
