@@ -1,4 +1,4 @@
-"""How uvicorn serves the application: its limits, its keepalive, and the live sockets' own connection class."""
+"""How uvicorn serves the application: its limits, its keepalive, and the connection classes of our own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from telemetra.entrypoints.lifespan import DRAINING, Draining
+from telemetra.entrypoints.http.connection import HttpConnection
 from telemetra.entrypoints.live.socket import MAX_MESSAGE_BYTES
 from telemetra.entrypoints.live.transport import LiveWebSocketProtocol
 from telemetra.settings import Settings
@@ -133,6 +134,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "proxy_headers": False,
         "lifespan": "on",
         "timeout_graceful_shutdown": GRACE_SECONDS,
+        "http": HttpConnection,
         "ws": LiveWebSocketProtocol,
         "ws_max_size": MAX_MESSAGE_BYTES,
         # Deflate costs 54 to 129 KB a connection.

@@ -1,0 +1,124 @@
+"""What the server's own connection class makes of requests that can't be read, or have no end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from telemetra.entrypoints.http.connection import MAX_HEAD_BYTES, MAX_REQUEST_BYTES
+from tests.api.live_server import PATIENCE_SECONDS, run_server
+
+_HEAD = b"GET /x HTTP/1.1\r\nHost: a\r\n"
+_PIECE = b"X-More: " + b"a" * 8_000 + b"\r\n"
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer everything, whatever its body."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    headers = [(b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@asynccontextmanager
+async def _connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with run_server(_app) as (port, _), asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
+    headers = dict(line.split(": ", 1) for line in lines)
+    body = await reader.readexactly(int(headers["content-length"]))
+    return int(first.split()[1]), headers, body
+
+
+@pytest.mark.parametrize(
+    "request_", [b"\0\r\n\r\n", _HEAD + b"No-Colon\r\n\r\n", b"BREW /x HTTP/1.1\r\n\r\n"]
+)
+async def test_what_is_no_http_is_a_problem_with_a_name(request_: bytes) -> None:
+    async with _connected() as (reader, writer):
+        writer.write(request_)
+        status, headers, body = await _answer(reader)
+        assert await reader.read() == b""
+    assert status == 400
+    assert headers["content-type"] == "application/problem+json"
+    problem = json.loads(body)
+    assert problem["code"] == "bad_request"
+    assert problem["request_id"] == headers["x-request-id"]
+
+
+async def test_a_head_without_an_end_is_refused_before_it_has_grown_large() -> None:
+    async with _connected() as (reader, writer):
+        writer.write(_HEAD)
+        sent = 0
+        answer = asyncio.create_task(_answer(reader))
+        while not answer.done() and sent < 100 * MAX_HEAD_BYTES:
+            writer.write(_PIECE)
+            sent += len(_PIECE)
+            await writer.drain()
+            await asyncio.sleep(0)
+        status, headers, body = await answer
+    assert status == 431
+    assert headers["connection"] == "close"
+    assert json.loads(body)["code"] == "request_header_fields_too_large"
+    assert sent < 100 * MAX_HEAD_BYTES
+
+
+async def test_a_head_that_is_only_long_is_read() -> None:
+    async with _connected() as (reader, writer):
+        # In pieces, and several on one connection: each is counted by itself.
+        for _ in range(3):
+            writer.write(_HEAD)
+            for _ in range(MAX_HEAD_BYTES // len(_PIECE) - 1):
+                writer.write(_PIECE)
+                await writer.drain()
+                await asyncio.sleep(0.001)
+            writer.write(b"\r\n")
+            assert (await _answer(reader))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"Content-Length: 99999999\r\n\r\n", b"a" * 8_000),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"a" * 0x1000 + b"\r\n"),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\n", _PIECE),
+    ],
+    ids=["body", "chunks", "trailers"],
+)
+async def test_what_follows_an_answered_head_without_end_ends_the_connection(
+    head: bytes, piece: bytes
+) -> None:
+    async with _connected() as (reader, writer):
+        writer.write(_HEAD + head)
+        assert (await _answer(reader))[0] == 200
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 100 * MAX_REQUEST_BYTES:
+                writer.write(piece)
+                sent += len(piece)
+                await writer.drain()
+    assert MAX_REQUEST_BYTES < sent < 100 * MAX_REQUEST_BYTES
+
+
+async def test_many_requests_on_one_connection_are_not_one() -> None:
+    body = b"a" * 50_000
+    async with _connected() as (reader, writer):
+        for _ in range(MAX_REQUEST_BYTES // len(body) + 3):
+            writer.write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert (await _answer(reader))[0] == 200
