@@ -251,3 +251,31 @@ async def test_ten_thousand_that_come_and_go_leave_no_task_and_no_memory(databas
         await server.until(lambda: server.hub.listeners == 0 and len(asyncio.all_tasks()) <= tasks)
     # A kilobyte of each would be eight megabytes.
     assert after - before < 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"X-Long: " + b"a" * 9_000, b"431"),
+        (b"\r\n".join([b"X-Many: a"] * 200), b"431"),
+        (b"Content-Length: 3\r\n\r\nabc", b"400"),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"400"),
+    ],
+)
+async def test_a_handshake_that_the_library_does_not_read_is_answered(
+    database: MemoryDatabase, line: bytes, status: bytes
+) -> None:
+    """The stock class says nothing, and holds the connection as long as the client does."""
+    request = (
+        b"GET /ws/live/lofi HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + line + b"\r\n\r\n"
+    )
+    async with serve(database) as server, asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        try:
+            writer.write(request)
+            answer = await reader.read()
+        finally:
+            writer.transport.abort()
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert server.hub.listeners == 0

@@ -31,6 +31,8 @@ _CONTROL_FRAMES_PER_MINUTE: Final = 600
 _MAX_FRAGMENTS: Final = 256
 """Of one message; the size of all of them together is bounded by the library."""
 
+_BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
 
 class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
     """One connection. It belongs to the loop's thread, like every protocol of asyncio."""
@@ -127,6 +129,14 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
         if connection is not None:
             with suppress(OSError):  # Gone already, as the next callback says.
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not (self.handshake_initiated or self.close_sent):
+            # The library did not read the handshake. The stock class neither says so nor lets go of the connection.
+            self.transport.write(b"".join(self.conn.data_to_send()) or _BAD_REQUEST)
+            self.close_sent = True
+            self.transport.close()
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
