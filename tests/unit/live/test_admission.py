@@ -39,6 +39,8 @@ def test_a_page_of_ours_or_of_an_allowed_origin_may_listen(
         (["http://evil.example"], "example.org", "ws", []),
         (["http://example.org.evil.example"], "example.org", "ws", []),
         (["http://example.org@evil.example"], "example.org", "ws", []),
+        (["http://evil.example@example.org"], "example.org", "ws", []),
+        (["http://example.org"], "evil.example@example.org", "ws", []),
         (["http://example.org"], "example.org:8000", "ws", []),
         (["http://example.org"], "example.org", "wss", []),
         (["null"], "example.org", "ws", []),

@@ -85,7 +85,11 @@ def _is_same(origin: str, host: str | None, *, secure: bool) -> bool:
         server = urlsplit(f"{page.scheme}://{(host or '').strip().lower()}")
         if page.scheme not in _DEFAULT_PORTS or (secure and page.scheme != "https"):
             return False
-        return bool(page.hostname) and _netloc(page) == _netloc(server) and page.path in {"", "/"}
+        # No browser tells a user's name in either, and where one stands the host is another than it seems.
+        is_plain = "@" not in page.netloc + server.netloc
+        return (
+            is_plain and bool(page.hostname) and _netloc(page) == _netloc(server) and page.path in {"", "/"}
+        )
     except ValueError:
         return False
 
