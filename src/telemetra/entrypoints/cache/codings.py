@@ -48,11 +48,13 @@ def preferred_coding(values: Iterable[bytes]) -> bytes:
 
 
 def _weight(parameters: Iterable[bytes]) -> float:
-    """Return the `q` among these; what can't be read counts as 1, as if it were not there."""
+    """Return the `q` among these; what is none from 0 to 1 counts as 1, as if it were not there."""
     for parameter in parameters:
         if parameter.startswith(b"q="):
             try:
-                return min(max(float(parameter[2:]), 0.0), 1.0)
+                weight = float(parameter[2:])
             except ValueError:
                 return 1.0
+            # Not a number compares with nothing, and would hide the weights of others.
+            return weight if 0.0 <= weight <= 1.0 else 1.0
     return 1.0
