@@ -62,6 +62,21 @@ async def test_what_is_no_http_is_a_problem_with_a_name(request_: bytes) -> None
     assert problem["request_id"] == headers["x-request-id"]
 
 
+async def test_what_was_asked_before_is_answered_and_is_the_last() -> None:
+    async with _connected() as (reader, writer):
+        writer.write(_HEAD + b"\r\n" + b"\0" * (MAX_HEAD_BYTES + 1))
+        status, headers, _ = await _answer(reader)
+        assert (status, headers["connection"]) == (200, "close")
+        assert await reader.read() == b""
+
+
+async def test_a_request_line_that_is_too_long_for_the_parser_is_refused_once() -> None:
+    async with _connected() as (reader, writer):
+        writer.write(b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n")
+        assert (await _answer(reader))[0] == 431
+        assert await reader.read() == b""
+
+
 async def test_a_head_without_an_end_is_refused_before_it_has_grown_large() -> None:
     async with _connected() as (reader, writer):
         writer.write(_HEAD)

@@ -24,6 +24,15 @@ _INSIDE = re.compile(rb'Traceback|asyncpg|sqlalchemy|File "|/site-packages|postg
 _names = count()
 
 
+def strict_json(text: bytes) -> Any:
+    """Read JSON as the standard has it: Python's own reader takes NaN and infinities."""
+    return json.loads(text.decode(), parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back to one request; `headers` by small names, a repeated one joined by commas."""
@@ -34,7 +43,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.body)
+        return strict_json(self.body)
 
     @property
     def code(self) -> str | None:
@@ -66,6 +75,7 @@ class Connection:
         headers: dict[str, str] = {}
         for line in lines:
             name, _, value = line.partition(": ")
+            name = name.lower()
             assert re.fullmatch(r"[a-z0-9-]+", name), f"no header: {line!r}"
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         status = int(first.split()[1])
@@ -141,7 +151,7 @@ class Target:
         assert answer.headers["x-request-id"] == self.last_request
         assert len(answer.json) == 3
 
-    async def refuses(self, path: bytes, *headers: bytes, status: int, method: bytes = b"GET") -> Answer:
+    async def answers(self, path: bytes, *headers: bytes, status: int, method: bytes = b"GET") -> Answer:
         """Assert that a request is answered so, in the application's own words where it is refused; return the answer."""
         answer = await self.get(path, *headers, method=method)
         judge(answer, status)

@@ -24,6 +24,7 @@ MAX_REQUEST_BYTES: Final = 1024 * 1024
 """Of all of a request. Nothing here has a use for bodies, and the answer does not wait for them."""
 
 _LINGER_SECONDS: Final = 1.0
+_HEAD_TOO_LARGE: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 _refusals: Final = Refusals()
 _log = structlog.get_logger(__name__)
@@ -40,30 +41,35 @@ class HttpConnection(HttpToolsProtocol):
         if self._is_refused:
             return
         before: Any = self.cycle
+        self._unfinished_bytes += len(data)
         super().data_received(data)
         if self.cycle is not before:
             self._unfinished_bytes = 0
-        else:
-            self._unfinished_bytes += len(data)
+        elif before is None or not before.more_body:
             if self._unfinished_bytes > MAX_HEAD_BYTES:
-                self._bound()
-
-    def _bound(self) -> None:
-        """End a connection whose request has become too large, with a word where none was said or is being said."""
-        cycle: Any = self.cycle
-        if cycle is not None and cycle.more_body:
-            if self._unfinished_bytes > MAX_REQUEST_BYTES:
-                self.transport.close()
-        elif cycle is None or cycle.response_complete:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        else:
-            self.transport.close()
+                self._refuse(_HEAD_TOO_LARGE)
+        elif self._unfinished_bytes > MAX_REQUEST_BYTES:
+            self._refuse(None)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (what the stock class would say)
-        """Refuse what the parser does not take."""
-        self._refuse(HTTPStatus.BAD_REQUEST)
+        """Refuse what the parser does not take; its own bound is that of a path."""
+        is_large = self._unfinished_bytes > MAX_HEAD_BYTES
+        self._refuse(_HEAD_TOO_LARGE if is_large else HTTPStatus.BAD_REQUEST)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _refuse(self, status: HTTPStatus | None) -> None:
+        """Read no more, and say why where the last that was asked for has its answer; else that answer is the end."""
+        if self._is_refused or self.transport.is_closing():
+            return
+        self._is_refused = True
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+        elif status is None:
+            self.transport.close()
+        else:
+            self._say(status)
+
+    def _say(self, status: HTTPStatus) -> None:
         name = made_request_id()
         refusal = _refusals.refuse(HTTPException(status_code=status), name)
         headers = [
@@ -76,7 +82,6 @@ class HttpConnection(HttpToolsProtocol):
         lines = b"".join(field + b": " + value + b"\r\n" for field, value in headers)
         self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + refusal.body)
         _log.info("http_request_unreadable", status=int(status), request_id=name)
-        self._is_refused = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         # To close on what has yet to be read would reset the connection, and the client might lose the answer.
