@@ -49,25 +49,37 @@ class HttpConnection(HttpToolsProtocol):
             if self._unfinished_bytes > MAX_HEAD_BYTES:
                 self._refuse(_HEAD_TOO_LARGE)
         elif self._unfinished_bytes > MAX_REQUEST_BYTES:
-            self._refuse(None)
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (what the stock class would say)
         """Refuse what the parser does not take; its own bound is that of a path."""
         is_large = self._unfinished_bytes > MAX_HEAD_BYTES
         self._refuse(_HEAD_TOO_LARGE if is_large else HTTPStatus.BAD_REQUEST)
 
-    def _refuse(self, status: HTTPStatus | None) -> None:
-        """Read no more, and say why where the last that was asked for has its answer; else that answer is the end."""
+    def _refuse(self, status: HTTPStatus) -> None:
+        """
+        Read no more, and say why, unless an answer is under way, or the client has all of one: then that is the last.
+
+        What was asked for before is answered; a request whose own body is wrong is not, if that is known in time.
+        """
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
         cycle: Any = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            cycle.keep_alive = False
-        elif status is None:
-            self.transport.close()
-        else:
+        is_its_own_body = cycle is not None and cycle.more_body
+        if cycle is None or (cycle.response_complete and not is_its_own_body):
             self._say(status)
+        elif cycle.response_complete:
+            self.transport.close()
+        elif is_its_own_body and self.pipeline:
+            # Those before it are answered; then nobody asks for more, and the connection ends for it.
+            self.pipeline.popleft()
+        elif is_its_own_body and not cycle.response_started:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._say(status)
+        else:
+            cycle.keep_alive = False
 
     def _say(self, status: HTTPStatus) -> None:
         name = made_request_id()
