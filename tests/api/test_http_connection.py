@@ -6,11 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
-from telemetra.entrypoints.http.connection import MAX_HEAD_BYTES, MAX_REQUEST_BYTES
+from telemetra.entrypoints.http.connection import HEAD_SECONDS, MAX_HEAD_BYTES, MAX_REQUEST_BYTES
+from telemetra.settings import Settings
 from tests.api.live_server import PATIENCE_SECONDS, run_server
 
 _HEAD = b"GET /x HTTP/1.1\r\nHost: a\r\n"
@@ -30,14 +31,26 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
+Pair: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 @asynccontextmanager
-async def _connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with run_server(_app) as (port, _), asyncio.timeout(PATIENCE_SECONDS):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            yield reader, writer
-        finally:
-            writer.transport.abort()
+async def _connected() -> AsyncIterator[Pair]:
+    async with (
+        run_server(_app) as (port, _),
+        asyncio.timeout(PATIENCE_SECONDS + HEAD_SECONDS),
+        _connection(port) as pair,
+    ):
+        yield pair
+
+
+@asynccontextmanager
+async def _connection(port: int) -> AsyncIterator[Pair]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
@@ -137,3 +150,50 @@ async def test_many_requests_on_one_connection_are_not_one() -> None:
         for _ in range(MAX_REQUEST_BYTES // len(body) + 3):
             writer.write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             assert (await _answer(reader))[0] == 200
+
+
+async def _asked(pair: Pair) -> int:
+    reader, writer = pair
+    writer.write(_HEAD + b"\r\n")
+    return (await _answer(reader))[0]
+
+
+async def test_a_connection_too_many_is_told_so_and_the_next_one_is_served_when_there_is_room() -> None:
+    settings = Settings(http_max_connections=2)
+    async with (
+        run_server(_app, settings) as (port, _),
+        asyncio.timeout(PATIENCE_SECONDS),
+        _connection(port) as one,
+    ):
+        async with _connection(port) as other:
+            assert (await _asked(one), await _asked(other)) == (200, 200)
+            async with _connection(port) as (refused, _):
+                status, headers, body = await _answer(refused)
+                assert await refused.read() == b""
+            assert (status, headers["retry-after"]) == (503, "1")
+            assert json.loads(body)["code"] == "too_many_connections"
+        while True:
+            async with _connection(port) as another:
+                # Until the server has noticed that the other is gone.
+                with suppress(ConnectionError, asyncio.IncompleteReadError):
+                    if await _asked(another) == 200:
+                        break
+
+
+@pytest.mark.parametrize(("begun", "status"), [(b"", None), (b"GET /", 408), (_HEAD, 408)])
+async def test_who_takes_too_long_over_a_head_is_let_go(begun: bytes, status: int | None) -> None:
+    async with _connected() as (reader, writer):
+        before = asyncio.get_running_loop().time()
+        writer.write(begun)
+        if status:
+            answered, headers, body = await _answer(reader)
+            assert (answered, headers["connection"]) == (status, "close")
+            assert json.loads(body)["code"] == "request_timeout"
+        assert await reader.read() == b""
+        assert asyncio.get_running_loop().time() - before > HEAD_SECONDS - 1
+
+
+async def test_an_upgrade_that_is_not_known_is_answered_as_if_it_were_not_there() -> None:
+    async with _connected() as (reader, writer):
+        writer.write(_HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+        assert (await _answer(reader))[0] == 200

@@ -322,7 +322,7 @@ async def test_workers_that_cannot_start_end_the_service_with_a_failure(
     settings = external(database, redis_url) | {"PYTHONPATH": str(tmp_path)}
     code, out, error = await run_telemetra(data_dir, "serve", "--port", "0", "--workers", "2", **settings)
     assert (code, out) == (3, "")
-    assert "failed to start" in error
+    assert "worker_failed_to_start" in error
 
 
 _WORKERS_GO_ASTRAY = """

@@ -129,3 +129,12 @@ class TooManyRequests(TelemetraError):
     def __init__(self, *, retry_after_seconds: int) -> None:
         super().__init__(f"You ask more often than you may: wait {retry_after_seconds} s.")
         self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyConnections(TelemetraError):
+    """The process has as many connections as it takes."""
+
+    code = "too_many_connections"
+
+    def __init__(self) -> None:
+        super().__init__("The server has as many connections as it takes; try again shortly.")

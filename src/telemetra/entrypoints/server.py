@@ -16,8 +16,8 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
-from telemetra.entrypoints.lifespan import DRAINING, Draining
 from telemetra.entrypoints.http.connection import HttpConnection
+from telemetra.entrypoints.lifespan import DRAINING, Draining
 from telemetra.entrypoints.live.socket import MAX_MESSAGE_BYTES
 from telemetra.entrypoints.live.transport import LiveWebSocketProtocol
 from telemetra.settings import Settings
@@ -112,6 +112,7 @@ class Supervisor(Multiprocess):
             old.join()
             if old.exitcode == STARTUP_FAILURE:
                 # It would fail in the same way again.
+                _log.error("worker_failed_to_start", pid=old.pid)
                 self.should_exit.set()
                 return
             new = self.processes[place] = self._started()
@@ -135,6 +136,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "lifespan": "on",
         "timeout_graceful_shutdown": GRACE_SECONDS,
         "http": HttpConnection,
+        "limit_concurrency": settings.http_max_connections,
         "ws": LiveWebSocketProtocol,
         "ws_max_size": MAX_MESSAGE_BYTES,
         # Deflate costs 54 to 129 KB a connection.

@@ -1,12 +1,13 @@
 """
 uvicorn's HTTP connection, with bounds: what has no end is not kept, and what can't be read is refused in our words.
 
-uvicorn takes such a class as `http=`. By itself it keeps the lines of a head as long as they come, and its parser knows no
-bound either.
+uvicorn takes such a class as `http=`. By itself it keeps the lines of a head as long as they come, for as long as they take,
+and its parser knows no bound either; nor does it bound the number of connections but together with the listeners'.
 """
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import structlog
 from litestar.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from telemetra.domain.errors import TooManyConnections
 from telemetra.entrypoints.http.headers import REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import made_request_id
@@ -23,6 +25,9 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_REQUEST_BYTES: Final = 1024 * 1024
 """Of all of a request. Nothing here has a use for bodies, and the answer does not wait for them."""
 
+HEAD_SECONDS: Final = 10.0
+"""A request's line and headers have to be here by then."""
+
 _LINGER_SECONDS: Final = 1.0
 _HEAD_TOO_LARGE: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
@@ -31,11 +36,36 @@ _log = structlog.get_logger(__name__)
 
 
 class HttpConnection(HttpToolsProtocol):
-    """One connection. It belongs to the loop's thread, like every protocol of asyncio."""
+    """
+    One connection. It belongs to the loop's thread, like every protocol of asyncio.
+
+    uvicorn's `limit_concurrency` bounds these alone: a listener's connection is none of them.
+    """
 
     _unfinished_bytes = 0
     """How much came since the last head was complete."""
     _is_refused = False
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._max_connections, self.limit_concurrency = self.limit_concurrency, None
+        state: Any = self.server_state
+        self._all: set[HttpConnection] = state.__dict__.setdefault("http_connections", set())
+        """Those of the same server that are open."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self._max_connections is not None and len(self._all) >= self._max_connections:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        self._all.add(self)
+        # One that connects and says nothing is to go, too.
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -45,11 +75,41 @@ class HttpConnection(HttpToolsProtocol):
         super().data_received(data)
         if self.cycle is not before:
             self._unfinished_bytes = 0
+            self._end_waiting()
         elif before is None or not before.more_body:
             if self._unfinished_bytes > MAX_HEAD_BYTES:
                 self._refuse(_HEAD_TOO_LARGE)
+            elif self._head_timer is None and self in self._all:
+                self._await_head()
         elif self._unfinished_bytes > MAX_REQUEST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def handle_websocket_upgrade(self) -> None:
+        # From here on it is a listener's, and counted with those.
+        self._leave()
+        super().handle_websocket_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer without the upgrade (RFC 9110, section 7.8): that is nothing an operator has to be warned of."""
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end_slow)
+
+    def _end_waiting(self) -> None:
+        if self._head_timer:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _end_slow(self) -> None:
+        self._head_timer = None
+        if self._unfinished_bytes:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+    def _leave(self) -> None:
+        self._all.discard(self)
+        self._end_waiting()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (what the stock class would say)
         """Refuse what the parser does not take; its own bound is that of a path."""
@@ -65,6 +125,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
+        self._leave()
         cycle: Any = self.cycle
         is_its_own_body = cycle is not None and cycle.more_body
         if cycle is None or (cycle.response_complete and not is_its_own_body):
@@ -83,12 +144,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def _say(self, status: HTTPStatus) -> None:
         name = made_request_id()
-        refusal = _refusals.refuse(HTTPException(status_code=status), name)
+        error = TooManyConnections() if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        refusal = _refusals.refuse(error or HTTPException(status_code=status), name)
         headers = [
             *self.server_state.default_headers,
             *refusal.headers,
             (b"content-length", b"%d" % len(refusal.body)),
             (REQUEST_ID.lower().encode(), name.encode()),
+            (b"x-content-type-options", b"nosniff"),
             (b"connection", b"close"),
         ]
         lines = b"".join(field + b": " + value + b"\r\n" for field, value in headers)

@@ -22,6 +22,7 @@ from telemetra.domain.errors import (
     SchemaOutdated,
     StreamNotFound,
     TelemetraError,
+    TooManyConnections,
     TooManyRequests,
 )
 
@@ -124,6 +125,9 @@ PROBLEM_KINDS: Final[dict[type[TelemetraError], ProblemKind]] = {
     CredentialInvalid: ProblemKind(HTTPStatus.UNAUTHORIZED, CredentialInvalid.code, "Token invalid"),
     AccessDenied: DENIED,
     TooManyRequests: TOO_MANY,
+    TooManyConnections: ProblemKind(
+        HTTPStatus.SERVICE_UNAVAILABLE, TooManyConnections.code, "Too many connections"
+    ),
 }
 """Every error of the domain has its kind here."""
 

@@ -29,6 +29,7 @@ from telemetra.domain.errors import (
     SchemaOutdated,
     StreamNotFound,
     TelemetraError,
+    TooManyConnections,
     TooManyRequests,
 )
 from telemetra.domain.moments import Moment
@@ -159,6 +160,7 @@ CLOSE_CODES: Final[dict[type[TelemetraError], CloseCode]] = {
     CredentialInvalid: CloseCode.POLICY,
     AccessDenied: CloseCode.POLICY,
     TooManyRequests: CloseCode.TRY_AGAIN,
+    TooManyConnections: CloseCode.TRY_AGAIN,
     DatabaseUnavailable: CloseCode.TRY_AGAIN,
     RedisUnavailable: CloseCode.TRY_AGAIN,
     BusUnavailable: CloseCode.TRY_AGAIN,
