@@ -17,20 +17,23 @@ from telemetra.adapters.embedded import (
     DataDirectoryInUse,
     EngineEndpoints,
     EngineFailed,
+    examine_engines,
     find_running,
     run_engines,
 )
 from telemetra.adapters.postgres import (
     SCHEMA_REVISION,
     PostgresAddress,
+    examine_postgres,
     find_schema_revision,
     open_postgres,
     require_newest_schema,
 )
 from telemetra.adapters.postgres import open_writer as open_postgres_writer
 from telemetra.adapters.postgres import renew_epoch as renew_postgres_epoch
-from telemetra.adapters.redis import open_redis
+from telemetra.adapters.redis import examine_redis, open_redis
 from telemetra.adapters.tokens import TokenFile, TokensUnreadable
+from telemetra.domain.findings import Finding, note
 from telemetra.domain.ports import Credentials, Ports, StreamWriter, Vitals
 from telemetra.entrypoints.app import create_app
 from telemetra.entrypoints.lifespan import QuietEnd
@@ -41,6 +44,9 @@ __all__ = [
     "EngineFailed",
     "TokensUnreadable",
     "create_application",
+    "examine_engines_of",
+    "examine_postgres_of",
+    "examine_redis_of",
     "find_database_url",
     "migrate_database",
     "open_ports",
@@ -283,6 +289,42 @@ def find_database_url(settings: Settings) -> str | None:
     return f"postgresql://{user}:{password}@{host}:{address.port}/{quote(address.database, safe='')}"
 
 
+async def examine_engines_of(settings: Settings) -> list[Finding]:
+    """Look at the embedded engines that the settings leave open; nothing is started."""
+    if not _wants_engines(settings):
+        return []
+    return await examine_engines(
+        settings.telemetra_data_dir, postgres=settings.embedded_postgres, redis=settings.embedded_redis
+    )
+
+
+async def examine_postgres_of(settings: Settings) -> list[Finding]:
+    """Look at the PostgreSQL that is served from, if it runs."""
+    settings = _with_what_runs(settings)
+    if settings.embedded_postgres:
+        return [_not_running("postgres.reachable", "PostgreSQL")]
+    return await examine_postgres(postgres_address(settings))
+
+
+async def examine_redis_of(settings: Settings) -> list[Finding]:
+    """Look at the Redis that is published to, if it runs."""
+    redis_url = _with_what_runs(settings).redis_url
+    return await examine_redis(redis_url) if redis_url else [_not_running("redis.reachable", "Valkey")]
+
+
+def _not_running(check: str, engine: str) -> Finding:
+    return note(check, f"the embedded {engine} is not running: `telemetra serve` starts it")
+
+
+def _with_what_runs(settings: Settings) -> Settings:
+    """Return the settings with the embedded engines' addresses, as far as such engines can be found."""
+    try:
+        endpoints = _engines_in_use(settings)
+    except EngineFailed:
+        return settings
+    return _filled_in(settings, endpoints) if endpoints else settings
+
+
 def postgres_address(settings: Settings) -> PostgresAddress:
     """Return where the settings say that the database is."""
     if settings.postgres_host is None:
@@ -301,7 +343,7 @@ def postgres_address(settings: Settings) -> PostgresAddress:
     )
 
 
-def _with_endpoints(settings: Settings, endpoints: EngineEndpoints) -> Settings:
+def _filled_in(settings: Settings, endpoints: EngineEndpoints) -> Settings:
     changes: dict[str, Any] = {}
     if settings.embedded_postgres and (postgres := endpoints.postgres):
         changes.update(
@@ -314,7 +356,11 @@ def _with_endpoints(settings: Settings, endpoints: EngineEndpoints) -> Settings:
         )
     if settings.embedded_redis and endpoints.redis:
         changes["redis_url"] = endpoints.redis.url
-    completed = dataclasses.replace(settings, **changes)
+    return dataclasses.replace(settings, **changes)
+
+
+def _with_endpoints(settings: Settings, endpoints: EngineEndpoints) -> Settings:
+    completed = _filled_in(settings, endpoints)
     for engine, missing in (
         ("POSTGRES_HOST", completed.embedded_postgres),
         ("REDIS_URL", completed.embedded_redis),

@@ -151,8 +151,14 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 def allow_open_files() -> None:
     """Let this process and its children have as many connections as the system lets them: shells start with few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    wanted = allowed_open_files()
     if soft != resource.RLIM_INFINITY and soft < wanted:
         # macOS says that nothing is limited, and takes no more than it has.
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def allowed_open_files() -> int:
+    """Return how many files a process of `telemetra serve` may have open: as many as the system lets it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+_PID_FILE = "postmaster.pid"
 _PS_SECONDS = 5.0
 _DEAD = "ZX"
 
@@ -20,12 +21,18 @@ def forget_dead_postmaster(cluster: Path) -> None:
     The lock says that no engine of ours lives. A live server that somebody started by hand on these files holds no
     lock, but bears the name: its pid file stays, and PostgreSQL refuses in its own words.
     """
-    pid_file = cluster / "postmaster.pid"
-    if not pid_file.exists():
-        return
-    pid = pid_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
-    if not (pid.isdigit() and _is_live_postgres(int(pid))):
-        pid_file.unlink()
+    if find_postmaster(cluster) is None:
+        (cluster / _PID_FILE).unlink(missing_ok=True)
+
+
+def find_postmaster(cluster: Path) -> int | None:
+    """Return the pid of the live server that its pid file names, if that is one."""
+    try:
+        text = (cluster / _PID_FILE).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    pid = text.partition("\n")[0].strip()
+    return int(pid) if pid.isdigit() and _is_live_postgres(int(pid)) else None
 
 
 def _is_live_postgres(pid: int) -> bool:

@@ -102,6 +102,28 @@ def find_running(data_dir: Path) -> EngineEndpoints | None:
         raise EngineFailed(f"{data_dir} belongs to another user") from None
 
 
+def find_owner(data_dir: Path) -> int | None:
+    """
+    Return the pid of the live process that owns this directory, 0 when it does not say; None: nobody does.
+
+    It may be on its way up or down, with no engine that answers. Raises PermissionError where they are another user's.
+    """
+    return _holder(data_dir / _OWNER_LOCK)
+
+
+def has_engines(data_dir: Path) -> bool:
+    """Whether an engine of this directory is alive, also one that a killed owner has left; raises PermissionError."""
+    return _holder(data_dir / _ENGINES_LOCK) is not None
+
+
+def _holder(lock: Path) -> int | None:
+    try:
+        with _opened(lock, os.O_RDONLY) as descriptor:
+            return None if _try_lock(descriptor, fcntl.LOCK_SH) else _pid_in(descriptor)
+    except FileNotFoundError:
+        return None
+
+
 @contextlib.contextmanager
 def _opened(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from telemetra.adapters.postgres import change_statements
 from telemetra.adapters.postgres.connections import PostgresAddress, connect, first_connection, open_pool
 from telemetra.adapters.postgres.epoch import Epoch, renew_epoch
+from telemetra.adapters.postgres.examination import examine_postgres
 from telemetra.adapters.postgres.feed import PostgresFeed
 from telemetra.adapters.postgres.probe import PostgresProbe
 from telemetra.adapters.postgres.readers import READS, PostgresMetrics, PostgresMoments, PostgresStreams
@@ -21,6 +22,7 @@ __all__ = [
     "SCHEMA_REVISION",
     "PostgresAddress",
     "PostgresPorts",
+    "examine_postgres",
     "find_schema_revision",
     "open_postgres",
     "open_writer",

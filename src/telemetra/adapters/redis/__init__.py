@@ -13,9 +13,10 @@ from redis.backoff import NoBackoff
 from telemetra.adapters.redis.answers import GET_SECONDS, RedisAnswers
 from telemetra.adapters.redis.bus import PUBLISH_SECONDS, RedisLiveBus
 from telemetra.adapters.redis.connections import connector
+from telemetra.adapters.redis.examination import examine_redis
 from telemetra.adapters.redis.probe import ANSWER_SECONDS, RedisProbe
 
-__all__ = ["RedisAnswers", "RedisLiveBus", "RedisPorts", "RedisProbe", "open_redis"]
+__all__ = ["RedisAnswers", "RedisLiveBus", "RedisPorts", "RedisProbe", "examine_redis", "open_redis"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The command line: `telemetra serve`, `migrate`, `database-url`, `epoch`, `replay`, `tail`, `openapi`, `token`."""
+"""The command line: `telemetra serve`, `migrate`, `replay`, `tail`, `doctor`, `token`, and the rest."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from telemetra.entrypoints.cli.database import database_url_command, epoch_group, migrate_command
+from telemetra.entrypoints.cli.doctor import doctor_command
 from telemetra.entrypoints.cli.openapi import openapi_command
 from telemetra.entrypoints.cli.replay import replay_command
 from telemetra.entrypoints.cli.serve import serve_command
@@ -31,5 +32,6 @@ main.add_command(database_url_command)
 main.add_command(epoch_group)
 main.add_command(replay_command)
 main.add_command(tail_command)
+main.add_command(doctor_command)
 main.add_command(openapi_command)
 main.add_command(token_command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import socket
@@ -28,6 +27,7 @@ from telemetra.domain.streams import Stream
 from telemetra.domain.windows import WindowSummary
 from telemetra.entrypoints.cli.demo import DEMO_STREAM, run_demo
 from telemetra.entrypoints.cli.failures import one_line_failures
+from telemetra.entrypoints.cli.listening import CannotListen, bind
 from telemetra.entrypoints.meters import MULTIPROCESS_VARIABLE
 from telemetra.entrypoints.server import Config, Server, Supervisor, allow_open_files
 from telemetra.settings import Settings, to_environ
@@ -90,27 +90,11 @@ def _clean_end() -> Iterator[None]:
 def _listen(settings: Settings) -> socket.socket:
     """Bind before anything is started: a port that is taken must not cost the start of a database."""
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, proto)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except (OSError, UnicodeError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or error
-        raise click.ClickException(
-            f"Can't listen on {settings.host}, port {settings.port}: {reason}. {_advice(error)}"
-        ) from error
+        listener = bind(settings.host, settings.port, backlog=_BACKLOG)
+    except CannotListen as error:
+        raise click.ClickException(f"{error} {error.advice}") from error
     listener.set_inheritable(True)
     return listener
-
-
-def _advice(error: OSError | UnicodeError) -> str:
-    # No port helps where the name is unknown, no name at all (UnicodeError), or another machine's.
-    if isinstance(error, (socket.gaierror, UnicodeError)) or error.errno == errno.EADDRNOTAVAIL:
-        return "Name an address of this machine with --host or HOST."
-    return "Choose another port with --port or PORT."
 
 
 async def _try_ports(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from telemetra.entrypoints.cli.failures import one_line_failures
+from telemetra.entrypoints.cli.listening import own_url
 from telemetra.entrypoints.cli.live_client import (
     ConnectionLost,
     FollowingRefused,
@@ -21,11 +22,9 @@ from telemetra.entrypoints.cli.live_client import (
     follow,
 )
 from telemetra.entrypoints.cli.tail_display import LinesConsole, TailDisplay, printable
-from telemetra.settings import Settings
 
 EXIT_INTERRUPTED: Final = 130
 
-_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
 _TO_ONE_LINE: Final = str.maketrans("\r\n", "  ")
 
 
@@ -81,7 +80,7 @@ def tail_command(
     show = _print_json if as_json else TailDisplay(_console()).show
     try:
         with one_line_failures() as settings:
-            asyncio.run(_tail(url or _own_url(settings), stream_id, since, show))
+            asyncio.run(_tail(url or own_url(settings.host, settings.port), stream_id, since, show))
     except UrlInvalid as error:
         raise click.BadParameter(str(error), ctx, param_hint="--url") from error
     except FollowingRefused as refused:
@@ -145,12 +144,6 @@ def _console() -> LinesConsole:
         # A title in letters that the terminal has not is no reason to stop.
         sys.stdout.reconfigure(errors="backslashreplace")
     return LinesConsole()
-
-
-def _own_url(settings: Settings) -> str:
-    host = _ANY_ADDRESS.get(settings.host, settings.host)
-    authority = f"[{host}]" if ":" in host else host
-    return f"http://{authority}:{settings.port}"
 
 
 def _drop_output() -> None:

@@ -130,9 +130,9 @@ class TailDisplay:
         self._console.print(line, soft_wrap=True, highlight=False)
 
 
-def printable(text: str) -> str:
-    """Return the text without anything that a terminal would obey, and not longer than a few lines."""
-    shown = text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
+def printable(text: str, *, most: int = _MAX_SHOWN) -> str:
+    """Return the text without anything that a terminal would obey, and not longer than so many characters."""
+    shown = text if len(text) <= most else text[: most - 3] + "..."
     if shown.isprintable():
         return shown
     return "".join(

@@ -26,8 +26,7 @@ class Admission:
 
     def __init__(self, *, max_listeners: int, max_per_address: int, open_files: int | None = None) -> None:
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if open_files is None else open_files
-        room = max_listeners if files == resource.RLIM_INFINITY else max(1, files - _FILES_FOR_OTHERS)
-        self._max_listeners = min(max_listeners, room)
+        self._max_listeners = most_listeners(max_listeners, open_files=files)
         self._max_per_address = max_per_address
         self._listeners = 0
         self._by_address: Counter[str] = Counter()
@@ -54,6 +53,11 @@ class Admission:
             self._by_address[address] -= 1
             if not self._by_address[address]:
                 del self._by_address[address]
+
+
+def most_listeners(wanted: int, *, open_files: int) -> int:
+    """Return how many listeners a process takes that may have so many open files."""
+    return wanted if open_files == resource.RLIM_INFINITY else min(wanted, max(1, open_files - _FILES_FOR_OTHERS))
 
 
 def is_origin_allowed(
