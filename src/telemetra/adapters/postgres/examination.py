@@ -46,9 +46,9 @@ _OF_THE_SERVER: Final[dict[str, Check]] = {
     "postgres.prepared": check_prepared,
     "postgres.transactions": check_long_running,
     "postgres.schema": check_schema,
-    "postgres.rights": check_rights,
 }
 _OF_THE_TABLES: Final[dict[str, Check]] = {
+    "postgres.rights": check_rights,
     "postgres.triggers": check_triggers,
     "postgres.defaults": check_defaults,
     "postgres.indexes": check_indexes,
@@ -104,7 +104,7 @@ async def _in_transaction(name: str, check: Check, server: Examined) -> list[Fin
         await connection.execute(statements.ROLLBACK)
     except asyncpg.InsufficientPrivilegeError as error:
         await connection.execute(statements.ROLLBACK)
-        return [problem(name, f"can't be looked at: {error}", "Grant what the README lists under who serves.")]
+        return [warning(name, f"can't be looked at: {error}", "See rights, and what the README grants who serves.")]
     except asyncpg.QueryCanceledError:
         await connection.execute(statements.ROLLBACK)
         advice = "Somebody may hold a lock: select pid, query from pg_stat_activity where wait_event_type = 'Lock';"

@@ -29,9 +29,9 @@ CONNECTIONS: Final = """
            (select datconnlimit from pg_database where datname = current_database()) as database_limit,
            count(*)::int as used,
            (count(*) filter (where application_name = 'telemetra' and pid <> pg_backend_pid()))::int as ours
-    from pg_stat_activity where backend_type = 'client backend'
+    from pg_stat_activity where datid is not null and usesysid is not null
 """
-"""Whose a connection is, everybody may see of the connections of the same role alone."""
+"""A client's connection is of a database and a role; more than that is shown of those of the same role alone."""
 
 DURABILITY: Final = """
     select null as whose, name, null as mend from pg_settings
@@ -63,7 +63,10 @@ LONG_RUNNING: Final = """
 """
 """Transactions that have written: one that only reads is in nobody's snapshot."""
 
-HIDDEN_SESSIONS: Final = "select count(*)::int from pg_stat_activity where query = '<insufficient privilege>'"
+HIDDEN_SESSIONS: Final = """
+    select count(*)::int from pg_stat_activity
+    where query = '<insufficient privilege>' and datid is not null and usesysid is not null
+"""
 
 SCHEMA_REVISION: Final = "select version_num from telemetra_schema"
 

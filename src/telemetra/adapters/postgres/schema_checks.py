@@ -30,9 +30,8 @@ async def check_schema(server: Examined) -> list[Finding]:
         advice = "A newer Telemetra migrated it: run that version."
     else:
         advice = "As the owner of the tables: telemetra migrate"
-    return [
-        problem("postgres.schema", f"at revision {found or 'none'}, this version needs {SCHEMA_REVISION}", advice)
-    ]
+    told = f"at revision {found}" if found else "never migrated"
+    return [problem("postgres.schema", f"{told}, this version needs {SCHEMA_REVISION}", advice)]
 
 
 async def check_rights(server: Examined) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -31,6 +32,10 @@ _TITLES: Final = {
 }
 _STATUS_WIDTH: Final = max(len(status) for status in Status) + 2
 _NAME_WIDTH: Final = 14
+_ARROW: Final = "-> "
+_ADVICE_AT: Final = 2 + _STATUS_WIDTH
+_FOUND_AT: Final = _ADVICE_AT + _NAME_WIDTH
+_NARROWEST: Final = 30
 _MAX_SHOWN: Final = 2_000
 
 
@@ -58,10 +63,19 @@ class DoctorDisplay:
 
     def _show(self, finding: Finding, name: str) -> None:
         line = Text("  ").append(f"{finding.status:<{_STATUS_WIDTH}}", style=_STYLES[finding.status])
-        line.append(f"{name:<{_NAME_WIDTH}}").append(printable(finding.found, most=_MAX_SHOWN))
+        line.append(f"{name:<{_NAME_WIDTH}}").append(self._fitted(finding.found, _FOUND_AT))
         self._say(line)
         for advice in finding.advice.splitlines():
-            self._say(Text(" " * (2 + _STATUS_WIDTH) + "-> ").append(printable(advice, most=_MAX_SHOWN)))
+            self._say(Text(" " * _ADVICE_AT + _ARROW + self._fitted(advice, _ADVICE_AT + len(_ARROW))))
+
+    def _fitted(self, text: str, column: int) -> str:
+        """Return the text broken so that it stays right of a column of the terminal; elsewhere a line stays a line."""
+        text = printable(text, most=_MAX_SHOWN)
+        width = self._console.width - column
+        if not self._console.is_terminal or width < _NARROWEST:
+            return text
+        lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+        return ("\n" + " " * column).join(lines)
 
     def sum_up(self, findings: Sequence[Finding]) -> None:
         """Say in one line how it stands."""
@@ -75,7 +89,7 @@ class DoctorDisplay:
         self._say(Text(f"{told}.", style=_STYLES[worst]))
 
     def _say(self, line: Text) -> None:
-        # Unwrapped and without markup: a command stays one line to be copied.
+        # Without markup: brackets in a name stay brackets.
         self._console.print(line, soft_wrap=True, highlight=False)
 
 

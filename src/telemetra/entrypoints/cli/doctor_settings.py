@@ -13,7 +13,8 @@ from telemetra.settings import Settings, SettingsInvalid, find_oversights
 
 async def settings_refused(error: SettingsInvalid) -> list[Finding]:
     """Return a finding for each setting that can't be used."""
-    return [problem("settings.values", told, _mending(told)) for told in error.problems]
+    refused = [problem("settings.values", told, _mending(told)) for told in error.problems]
+    return [*refused, *_overlooked(Settings())]
 
 
 def _mending(told: str) -> str:
@@ -25,13 +26,12 @@ def _mending(told: str) -> str:
 
 async def check_settings(settings: Settings) -> list[Finding]:
     """Return what is hardly meant in settings that can be used."""
-    overlooked = [
-        warning("settings.overlooked", told, "Correct the name, or take the line out.")
-        if "is not a setting" in told
-        else warning("settings.overlooked", told, "Name the server by POSTGRES_HOST, or take these out.")
-        for told in find_oversights(settings)
-    ]
-    return [ok("settings.values", "all can be used"), *overlooked, *_risks(settings)]
+    return [ok("settings.values", "all can be used"), *_overlooked(settings), *_risks(settings)]
+
+
+def _overlooked(settings: Settings) -> list[Finding]:
+    advice = "Give it the name or the company that it needs, or take it out; .env.example tells of each setting."
+    return [warning("settings.overlooked", told, advice) for told in find_oversights(settings)]
 
 
 def _risks(settings: Settings) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def _risks(settings: Settings) -> Iterator[Finding]:
         if _is_loopback(settings.host):
             yield note("settings.debug", found, "Take DEBUG out before others can reach this service.")
         else:
-            yield warning("settings.debug", f"{found}, on {settings.host} to everybody", "Take DEBUG out, or HOST.")
+            yield warning("settings.debug", f"{found}, on {settings.host} to everybody", "Take DEBUG out, in the environment or in .env.")
     if "*" in settings.cors_origins:
         found = "CORS_ORIGINS=*: any page that a user opens may read all, and listen"
         yield warning("settings.origins", found, "Name the pages' origins: CORS_ORIGINS=https://example.org")
