@@ -99,8 +99,8 @@ def _check_leftovers(data_dir: Path) -> Iterator[Finding]:
         return
     if owner is None and engines_live:
         found = "engines of a run that has ended are still there"
-        server = f" (PostgreSQL is process {postmaster})" if postmaster else ""
-        yield warning(check, found, f"They end within a minute; if not, end them{server}: kill -INT")
+        by_hand = f"kill -INT {postmaster}" if postmaster else f"find them: ps -ef | grep {data_dir}"
+        yield warning(check, found, f"They end within a minute. If not, {by_hand}")
     elif owner is None and postmaster:
         found = f"process {postmaster}, a PostgreSQL started by hand, runs on {data_dir / 'postgres' / CLUSTER}"
         yield problem(check, found, f"telemetra serve can't start beside it: kill -INT {postmaster}")
