@@ -253,7 +253,9 @@ async def test_a_database_that_was_never_migrated_is_told_so(empty_database: Pos
     assert not of(findings, "triggers")
 
 
-@pytest.mark.parametrize(("revision", "advice"), [("0004", "telemetra migrate"), ("9999", "run that version")])
+@pytest.mark.parametrize(
+    ("revision", "advice"), [("0004", "telemetra migrate"), ("9999", "run that version")]
+)
 async def test_an_older_or_newer_schema_is_told_apart(
     database: PostgresAddress, revision: str, advice: str
 ) -> None:
@@ -391,5 +393,3 @@ async def test_a_table_that_somebody_locks_does_not_end_the_report(database: Pos
     assert (schema.status, schema.found) == (Status.WARNING, "no answer in time")
     assert "wait_event_type = 'Lock'" in schema.advice
     assert of(findings, "history")[0].status is Status.OK
-
-

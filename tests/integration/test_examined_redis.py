@@ -112,7 +112,17 @@ async def test_a_user_that_may_not_publish_is_a_problem_and_one_that_may_not_loo
     own: OwnRedis,
 ) -> None:
     async with client(own) as redis:
-        rules = ("on", "nopass", "~telemetra:*", "&other:*", "+get", "+set", "+publish", "+subscribe", "+ping")
+        rules = (
+            "on",
+            "nopass",
+            "~telemetra:*",
+            "&other:*",
+            "+get",
+            "+set",
+            "+publish",
+            "+subscribe",
+            "+ping",
+        )
         await redis.execute_command("ACL", "SETUSER", "service", *rules)
     findings = {each.check: each for each in await examine(own.url.replace("//", "//service:x@"))}
     assert findings["redis.publishing"].status is Status.PROBLEM

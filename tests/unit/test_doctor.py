@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import resource
 import socket
@@ -24,6 +25,13 @@ from telemetra.entrypoints.cli.doctor_display import DoctorDisplay, findings_jso
 from telemetra.entrypoints.cli.doctor_settings import check_settings
 from telemetra.entrypoints.cli.tail_display import LinesConsole
 from telemetra.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def directory_without_settings(tmp_path: Path) -> Iterator[None]:
+    """The command reads `.env` where it is started."""
+    with contextlib.chdir(tmp_path):
+        yield
 
 
 def statuses(findings: list[Finding]) -> dict[str, Status]:
@@ -55,30 +63,22 @@ async def test_a_check_that_hangs_is_a_finding_after_its_time() -> None:
 # Settings
 
 
-async def test_settings_that_go_together_are_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_settings_that_go_together_are_in_order() -> None:
     assert statuses(await check_settings(Settings(live_max_listeners=10))) == {}
 
 
-@pytest.mark.parametrize(("host", "status"), [("0.0.0.0", Status.WARNING), ("127.0.0.1", Status.NOTE)])
-async def test_debug_is_worse_where_others_can_see_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, status: Status
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize(("host", "status"), [("10.0.0.5", Status.WARNING), ("127.0.0.1", Status.NOTE)])
+async def test_debug_is_worse_where_others_can_see_it(host: str, status: Status) -> None:
     found = await check_settings(Settings(debug=True, host=host, live_max_listeners=10))
     assert statuses(found) == {"settings.debug": status}
 
 
-async def test_every_origin_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_every_origin_is_a_warning() -> None:
     found = await check_settings(Settings(cors_origins=("*",), live_max_listeners=10))
     assert statuses(found) == {"settings.origins": Status.WARNING}
 
 
-async def test_more_listeners_than_open_files_allow_is_a_warning(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_more_listeners_than_open_files_allow_is_a_warning() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = (1_048_576 if hard == resource.RLIM_INFINITY else min(hard, 1_048_576)) - 256
     assert statuses(await check_settings(Settings(live_max_listeners=most))) == {}
@@ -87,8 +87,7 @@ async def test_more_listeners_than_open_files_allow_is_a_warning(
     assert f"LIVE_MAX_LISTENERS={most}." in found[-1].advice
 
 
-async def test_what_was_overlooked_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_what_was_overlooked_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("POSTGRES_HOTS=db\n")
     (finding,) = [
         each for each in await check_settings(Settings(live_max_listeners=10)) if each.status is not Status.OK
@@ -100,10 +99,10 @@ async def test_what_was_overlooked_is_a_warning(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.fixture
-def free_port() -> Iterator[int]:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    yield port
+        port: int = free.getsockname()[1]
+    return port
 
 
 @asynccontextmanager
@@ -135,7 +134,9 @@ async def test_a_free_port_is_free_afterwards_too(free_port: int) -> None:
     assert statuses(await check_port(Settings(port=0))) == {}
 
 
-@pytest.mark.parametrize("answer", [None, b"hello", b"[1]", b'{"name": "Telemetra", "version": "1"}', b"\xff"])
+@pytest.mark.parametrize(
+    "answer", [None, b"hello", b"[1]", b'{"name": "Telemetra", "version": "1"}', b"\xff"]
+)
 async def test_a_port_that_a_stranger_has_is_a_problem(answer: bytes | None) -> None:
     async with stranger(answer) as port, asyncio.timeout(10):
         (finding,) = await check_port(Settings(port=port))
@@ -257,8 +258,7 @@ def run(tmp_path: Path, *arguments: str, **settings: str) -> Result:
     return CliRunner().invoke(main, ["doctor", *arguments], env=environment)
 
 
-def test_where_nothing_runs_yet_there_is_no_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_where_nothing_runs_yet_there_is_no_problem(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert result.exit_code == 0, result.output
     assert result.output.count("`telemetra serve` starts") == 3
@@ -266,10 +266,7 @@ def test_where_nothing_runs_yet_there_is_no_problem(monkeypatch: pytest.MonkeyPa
     assert not (tmp_path / "data").exists()
 
 
-def test_every_setting_that_can_t_be_used_is_a_problem(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_every_setting_that_can_t_be_used_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("this is no line\nPOSTGRES_HOTS=db\n")
     result = run(
         tmp_path, "--json", PORT="many", REDIS_URL="redis://:hunter2", POSTGRES_HOST="postgres://u:hunter2@db"
@@ -283,10 +280,7 @@ def test_every_setting_that_can_t_be_used_is_a_problem(
     assert result.exit_code == 1
 
 
-def test_what_is_away_is_a_problem_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_what_is_away_is_a_problem_without_a_traceback(tmp_path: Path) -> None:
     result = run(
         tmp_path,
         POSTGRES_HOST="127.0.0.1",

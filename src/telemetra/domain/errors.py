@@ -68,7 +68,9 @@ class SchemaOutdated(TelemetraError):
     def __init__(self, *, found: str | None, wanted: str) -> None:
         # Revisions are named so that a later one sorts higher; one that is no name of ours is no older one either.
         self.is_newer = found is not None and found > wanted
-        advice = "a newer Telemetra migrated it, so run that" if self.is_newer else "run `telemetra migrate` first"
+        advice = (
+            "a newer Telemetra migrated it, so run that" if self.is_newer else "run `telemetra migrate` first"
+        )
         super().__init__(
             f"The database is at schema revision {found or 'none'}, this version needs {wanted}: {advice}."
         )

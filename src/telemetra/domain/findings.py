@@ -65,7 +65,9 @@ async def look(
         async with asyncio.timeout(seconds):
             return list(await work)
     except TimeoutError:
-        return [warning(check, f"no answer within {seconds:g} s", "Look again; if it stays so, look there first.")]
+        return [
+            warning(check, f"no answer within {seconds:g} s", "Look again; if it stays so, look there first.")
+        ]
     except Exception as error:  # noqa: BLE001  (a report with a hole is better than none)
         return [warning(check, broken(error), REPORT_IT)]
 

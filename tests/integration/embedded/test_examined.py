@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from telemetra.adapters.embedded import EngineBinaries, examine_engines
+from telemetra.adapters.embedded.directory import judge_room
 from telemetra.domain.findings import Finding, Status
 from tests.integration.embedded.owners import end_of, owner
 from tests.integration.embedded.test_users import ORDINARY_USER, open_place
@@ -130,8 +132,17 @@ async def test_a_directory_that_others_can_replace_is_a_warning_that_its_advice_
     finding = (await examine(tmp_path / "parent" / "data", binaries))["directory"]
     assert finding.status is Status.WARNING
     assert finding.advice == f"chmod go-w {place}"
-    subprocess.run(finding.advice.split(), check=True, timeout=10)
+    subprocess.run(shlex.split(finding.advice), check=True, timeout=10)
     assert (await examine(tmp_path / "parent" / "data", binaries))["directory"].status is Status.OK
     # Like /tmp: everybody writes there, and nobody renames what is another's.
     place.chmod(0o777 | stat.S_ISVTX)
     assert (await examine(tmp_path / "parent" / "data", binaries))["directory"].status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "total_gib", "status"),
+    [(50, 100, Status.OK), (4, 100, Status.WARNING), (0.9, 2, Status.WARNING), (1, 2, Status.OK)],
+)
+def test_little_room_is_a_warning(free_gib: float, total_gib: int, status: Status) -> None:
+    finding = judge_room(Path("data"), int(free_gib * 1024**3), total_gib * 1024**3)
+    assert finding.status is status

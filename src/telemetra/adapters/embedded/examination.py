@@ -1,12 +1,10 @@
-"""Examines the embedded engines' data directory, and who runs engines there; starts none, and changes nothing."""
+"""Examines who runs embedded engines, and with what; starts none, and changes nothing."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import re
-import shutil
-import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -15,18 +13,15 @@ from typing import Final
 
 from telemetra.adapters.embedded.binaries import EngineBinaries
 from telemetra.adapters.embedded.cluster import CLUSTER
+from telemetra.adapters.embedded.directory import ELSEWHERE, check_directory, check_room
 from telemetra.adapters.embedded.endpoints import EngineEndpoints
 from telemetra.adapters.embedded.errors import EngineFailed
-from telemetra.adapters.embedded.identity import engine_user
 from telemetra.adapters.embedded.leftovers import find_postmaster
 from telemetra.adapters.embedded.ownership import find_owner, find_running, has_engines
 from telemetra.domain.findings import Finding, look, note, ok, problem, warning
 
-_ENOUGH_BYTES: Final = 1024**3
-_ENOUGH_SHARE: Final = 0.05
 _VERSION_SECONDS: Final = 0.9
 """Two are asked within the time of a check."""
-_ELSEWHERE: Final = "TELEMETRA_DATA_DIR names another directory; POSTGRES_HOST and REDIS_URL make it needless."
 
 
 async def examine_engines(
@@ -39,8 +34,8 @@ async def examine_engines(
         "embedded.running": lambda: _check_running(data_dir),
         "embedded.leftovers": lambda: _check_leftovers(data_dir),
         "embedded.programs": lambda: _check_programs(data_dir, programs, postgres=postgres, redis=redis),
-        "embedded.directory": lambda: _check_directory(data_dir),
-        "embedded.room": lambda: _check_room(data_dir),
+        "embedded.directory": lambda: check_directory(data_dir),
+        "embedded.room": lambda: check_room(data_dir),
     }
     return [finding for name, check in checks.items() for finding in await look(name, _in_a_thread(check))]
 
@@ -50,18 +45,23 @@ async def _in_a_thread(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[list[Finding]] = loop.create_future()
 
-    def tell(set_outcome: Callable[[asyncio.Future[list[Finding]]], None]) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(lambda: outcome.done() or set_outcome(outcome))
+    def tell(findings: list[Finding], failure: Exception | None) -> None:
+        if outcome.done():
+            return
+        if failure:
+            outcome.set_exception(failure)
+        else:
+            outcome.set_result(findings)
 
     def run() -> None:
+        findings: list[Finding] = []
+        failure: Exception | None = None
         try:
             findings = list(check())
         except Exception as error:  # noqa: BLE001  (it is raised where it is waited for)
             failure = error
-            tell(lambda future: future.set_exception(failure))
-        else:
-            tell(lambda future: future.set_result(findings))
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any longer
+            loop.call_soon_threadsafe(tell, findings, failure)
 
     threading.Thread(target=run, daemon=True, name="examination").start()
     return await outcome
@@ -72,7 +72,7 @@ def _check_running(data_dir: Path) -> Iterator[Finding]:
     try:
         running, owner = find_running(data_dir), find_owner(data_dir)
     except (EngineFailed, PermissionError):
-        yield problem(check, f"{data_dir} belongs to another user", f"Run this as that user. Or: {_ELSEWHERE}")
+        yield problem(check, f"{data_dir} belongs to another user", f"Run this as that user. Or: {ELSEWHERE}")
         return
     if running:
         yield ok(check, f"process {running.owner_pid} runs {_named(running)}, in {data_dir}")
@@ -102,10 +102,14 @@ def _check_leftovers(data_dir: Path) -> Iterator[Finding]:
         by_hand = f"kill -INT {postmaster}" if postmaster else f"find them: ps -ef | grep {data_dir}"
         yield warning(check, found, f"They end within a minute. If not, {by_hand}")
     elif owner is None and postmaster:
-        found = f"process {postmaster}, a PostgreSQL started by hand, runs on {data_dir / 'postgres' / CLUSTER}"
+        found = (
+            f"process {postmaster}, a PostgreSQL started by hand, runs on {data_dir / 'postgres' / CLUSTER}"
+        )
         yield problem(check, found, f"telemetra serve can't start beside it: kill -INT {postmaster}")
     elif owner is None and (data_dir / "postgres.new").exists():
-        yield note(check, f"{data_dir / 'postgres.new'}, of a first start that was cut off; the next one removes it")
+        yield note(
+            check, f"{data_dir / 'postgres.new'}, of a first start that was cut off; the next one removes it"
+        )
     else:
         yield ok(check, "none")
 
@@ -120,7 +124,9 @@ def _check_programs(
         )
         versions = [_version(program) for program in programs]
     except EngineFailed as error:
-        yield problem(check, str(error), "Install Telemetra anew, or use servers of your own: POSTGRES_HOST, REDIS_URL.")
+        yield problem(
+            check, str(error), "Install Telemetra anew, or use servers of your own: POSTGRES_HOST, REDIS_URL."
+        )
         return
     found = ", ".join(f"{name} {number}" for name, number in versions)
     made_by = _made_by(data_dir) if postgres else None
@@ -144,8 +150,13 @@ def _version(program: Path) -> tuple[str, str]:
         raise EngineFailed(f"can't run {program}: {error}") from None
     number = re.search(r"\d+(\.\d+)+", said.stdout)
     if not number:
-        raise EngineFailed(f"can't run {program}: {' '.join(said.stderr.split()) or 'it does not say its version'}")
-    name = next((name for name in ("PostgreSQL", "Valkey", "Redis") if name.lower() in said.stdout.lower()), program.name)
+        raise EngineFailed(
+            f"can't run {program}: {' '.join(said.stderr.split()) or 'it does not say its version'}"
+        )
+    name = next(
+        (name for name in ("PostgreSQL", "Valkey", "Redis") if name.lower() in said.stdout.lower()),
+        program.name,
+    )
     return name, number[0]
 
 
@@ -155,51 +166,3 @@ def _made_by(data_dir: Path) -> str | None:
         return (data_dir / "postgres" / CLUSTER / "PG_VERSION").read_text(encoding="ascii").strip()
     except OSError:
         return None
-
-
-def _check_directory(data_dir: Path) -> Iterator[Finding]:
-    """Look whether the directory can be used, and by nobody else."""
-    check = "embedded.directory"
-    there = _nearest(data_dir)
-    if not there.is_dir():
-        yield problem(check, f"{data_dir} can't be made: {there} is no directory", f"Set it anew: {_ELSEWHERE}")
-        return
-    if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        yield problem(check, f"{there} can't be written", f"Give it to this user, or set it anew: {_ELSEWHERE}")
-        return
-    try:
-        engine_user(data_dir / "postgres")
-    except (EngineFailed, PermissionError) as error:
-        yield problem(check, str(error), f"Run as that user. Or: {_ELSEWHERE}")
-        return
-    exposed = [place for place in (data_dir, *data_dir.resolve().parents) if _is_open_to_others(place)]
-    if exposed:
-        found = f"others can write {exposed[0]}, and so put something else in the data's place"
-        yield warning(check, found, f"chmod go-w {exposed[0]}")
-    else:
-        made = "" if there == data_dir else f", made when it is needed ({there} is there)"
-        yield ok(check, f"{data_dir} can be used{made}")
-
-
-def _nearest(path: Path) -> Path:
-    """Return the path, or the nearest above it that is there."""
-    return next(place for place in (path, *path.parents) if os.path.lexists(place))
-
-
-def _is_open_to_others(place: Path) -> bool:
-    try:
-        mode = place.stat().st_mode
-    except OSError:
-        return False
-    # With the sticky bit, as /tmp has it, what is in there is its owner's alone.
-    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
-
-
-def _check_room(data_dir: Path) -> Iterator[Finding]:
-    usage = shutil.disk_usage(_nearest(data_dir))
-    found = f"{usage.free / 1024**3:,.1f} GiB free ({usage.free / usage.total:.0%})"
-    if usage.free < _ENOUGH_BYTES or usage.free < _ENOUGH_SHARE * usage.total:
-        advice = f"Make room on the file system of {data_dir}: when it is full, writes fail (reads go on)."
-        yield warning("embedded.room", found, advice)
-    else:
-        yield ok("embedded.room", found)

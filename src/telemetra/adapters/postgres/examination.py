@@ -72,13 +72,19 @@ async def examine_postgres(
         server = Examined(connection=connection, address=address, clock=clock, old=old)
         async with asyncio.timeout(_TOGETHER_SECONDS):
             await _run(_OF_THE_SERVER, server, findings)
-            if not any(each.check == "postgres.schema" and each.status is Status.PROBLEM for each in findings):
+            if not any(
+                each.check == "postgres.schema" and each.status is Status.PROBLEM for each in findings
+            ):
                 await _run(_OF_THE_TABLES, server, findings)
     except TimeoutError:
-        findings.append(warning("postgres.rest", "not looked at: there was no time left", "Find out why it is slow."))
+        findings.append(
+            warning("postgres.rest", "not looked at: there was no time left", "Find out why it is slow.")
+        )
     except CONNECTION_LOST:
         advice = "Look whether it still runs, and what its own log says."
-        findings.append(problem("postgres.rest", "not looked at: the server went away or stands still", advice))
+        findings.append(
+            problem("postgres.rest", "not looked at: the server went away or stands still", advice)
+        )
     finally:
         connection.terminate()
     return findings
@@ -104,7 +110,11 @@ async def _in_transaction(name: str, check: Check, server: Examined) -> list[Fin
         await connection.execute(statements.ROLLBACK)
     except asyncpg.InsufficientPrivilegeError as error:
         await connection.execute(statements.ROLLBACK)
-        return [warning(name, f"can't be looked at: {error}", "See rights, and what the README grants who serves.")]
+        return [
+            warning(
+                name, f"can't be looked at: {error}", "See rights, and what the README grants who serves."
+            )
+        ]
     except asyncpg.QueryCanceledError:
         await connection.execute(statements.ROLLBACK)
         advice = "Somebody may hold a lock: select pid, query from pg_stat_activity where wait_event_type = 'Lock';"

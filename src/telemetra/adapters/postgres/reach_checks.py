@@ -16,6 +16,21 @@ from telemetra.adapters.postgres.server_checks import Examined
 from telemetra.domain.findings import CHECK_SECONDS, Finding, note, ok, problem, warning
 
 _DIRECTLY: Final = "Let POSTGRES_HOST and POSTGRES_PORT name the primary itself, past the pooler."
+_DOES_IT_RUN: Final = (
+    "Does it run, and listen there, and is it let through? Look at POSTGRES_HOST and POSTGRES_PORT."
+)
+_ADVICE: Final[dict[type[Exception], str]] = {
+    asyncpg.InvalidPasswordError: "Set POSTGRES_USER and POSTGRES_PASSWORD as the server knows them.",
+    asyncpg.InvalidAuthorizationSpecificationError: "The server lets this user, host or encryption not in: see its "
+    "pg_hba.conf, POSTGRES_USER and POSTGRES_SSL.",
+    asyncpg.InvalidCatalogNameError: "Make it (createdb {database}) and run `telemetra migrate`, or set POSTGRES_DB.",
+    asyncpg.InsufficientPrivilegeError: "As its owner: grant connect on database {database} to {user};",
+    asyncpg.TooManyConnectionsError: "End what is idle, raise max_connections, or lower POSTGRES_POOL_SIZE.",
+    asyncpg.CannotConnectNowError: "Wait until it is up; its own log says what it is doing.",
+    ssl.SSLError: "POSTGRES_SSL=verify-full wants a certificate for this host's name, by an authority that this system "
+    "knows.",
+}
+"""What mends a refusal, by its kind: the first that it is one of."""
 _TURNS: Final = 2
 """A pooler hands out the connection that came back last, or the one that came back first."""
 
@@ -50,30 +65,15 @@ async def check_reach(address: PostgresAddress) -> tuple[Any | None, Finding]:
 
 def _refused(address: PostgresAddress, error: Exception) -> Finding:
     reason = " ".join(str(error).split()).rstrip(".")
-    match error:
-        case TimeoutError():
-            reason = f"no answer within {CHECK_SECONDS:g} s"
-            advice = "Does it run, and does a firewall let through? Look at POSTGRES_HOST and POSTGRES_PORT."
-        case asyncpg.InvalidPasswordError():
-            advice = "Set POSTGRES_USER and POSTGRES_PASSWORD as the server knows them."
-        case asyncpg.InvalidAuthorizationSpecificationError():
-            advice = "The server lets this user, host or encryption not in: see its pg_hba.conf, POSTGRES_USER, POSTGRES_SSL."
-        case asyncpg.InvalidCatalogNameError():
-            advice = f"Make it (createdb {address.database}) and run `telemetra migrate`, or set POSTGRES_DB."
-        case asyncpg.InsufficientPrivilegeError():
-            advice = f"As its owner: grant connect on database {address.database} to {address.user};"
-        case asyncpg.TooManyConnectionsError():
-            advice = "End what is idle, raise max_connections, or lower POSTGRES_POOL_SIZE."
-        case asyncpg.CannotConnectNowError():
-            advice = "Wait until it is up; its own log says what it is doing."
-        case asyncpg.ProtocolViolationError() if "startup parameter" in reason:
-            advice = f"That is what PgBouncer says. {_DIRECTLY}"
-        case ssl.SSLError() | ssl.CertificateError():
-            advice = "POSTGRES_SSL=verify-full wants a certificate of this host's name by an authority that this system knows."
-        case _ if "SSL" in reason:
-            advice = "Have the server speak TLS, or set POSTGRES_SSL=prefer where the network can be trusted."
-        case _:
-            advice = "Does it run, and listen there? Look at POSTGRES_HOST and POSTGRES_PORT."
+    if isinstance(error, TimeoutError):
+        reason = f"no answer within {CHECK_SECONDS:g} s"
+    kinds = ((kind, advice) for kind, advice in _ADVICE.items() if isinstance(error, kind))
+    _, advice = next(kinds, (None, _DOES_IT_RUN))
+    if "startup parameter" in reason:
+        advice = f"That is what PgBouncer says. {_DIRECTLY}"
+    elif "SSL upgrade" in reason:
+        advice = "Have the server speak TLS, or set POSTGRES_SSL=prefer where the network can be trusted."
+    advice = advice.format(database=address.database, user=address.user)
     return problem("postgres.reachable", f"{address}: {reason}", advice)
 
 
@@ -86,7 +86,7 @@ async def check_encryption(server: Examined) -> list[Finding]:
 
 async def _network(host: str) -> list[IPv4Address | IPv6Address]:
     found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    return [ip_address(sockaddr[0].partition("%")[0]) for *_, sockaddr in found]
+    return [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
 
 
 def judge_encryption(

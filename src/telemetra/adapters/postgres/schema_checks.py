@@ -68,7 +68,9 @@ async def check_triggers(server: Examined) -> list[Finding]:
                 f"As the owner of the tables:\n{definition};\nalter table {table} enable always trigger {name};\n"
                 f"and then, for what was missed: telemetra epoch renew"
             )
-            findings.append(problem("postgres.triggers", f"{name} on {table} is missing: changes go unseen", advice))
+            findings.append(
+                problem("postgres.triggers", f"{name} on {table} is missing: changes go unseen", advice)
+            )
         elif state == _ORDINARY_WRITERS:
             found = f"{name} on {table} does not fire for logical replication"
             findings.append(warning("postgres.triggers", found, _RENEW))
@@ -78,9 +80,7 @@ async def check_triggers(server: Examined) -> list[Finding]:
     return findings or [ok("postgres.triggers", f"all {len(statements.TRIGGERS)} fire, for every writer")]
 
 
-_RENEW: Final = (
-    "As the owner of the tables: telemetra epoch renew\nIt enables them again, and gives every listener a snapshot."
-)
+_RENEW: Final = "As the owner of the tables: telemetra epoch renew\nIt enables them again, and gives every listener a snapshot."
 
 
 async def check_defaults(server: Examined) -> list[Finding]:
@@ -105,7 +105,9 @@ async def check_indexes(server: Examined) -> list[Finding]:
         if name not in valid:
             kind = "unique index" if name in statements.UNIQUE_INDEXES else "index"
             advice = f"As the owner of the tables:\ncreate {kind} concurrently {name} on {definition};"
-            findings.append(problem("postgres.indexes", f"{name} is missing: what uses it reads whole tables", advice))
+            findings.append(
+                problem("postgres.indexes", f"{name} is missing: what uses it reads whole tables", advice)
+            )
         elif not valid[name]:
             advice = f"As the owner of the tables:\nreindex index concurrently {name};"
             findings.append(problem("postgres.indexes", f"{name} is invalid: its making was cut off", advice))
@@ -119,6 +121,8 @@ async def check_history(server: Examined) -> list[Finding]:
         return [problem("postgres.history", "telemetra_state is empty: no service can start", advice)]
     if await is_restored(server.connection):
         found = "there are rows from the future of this database: a dump of another one was restored"
-        advice = "Restart the services: who takes the lead re-stamps them. Or, as the owner: telemetra epoch renew"
+        advice = (
+            "Restart the services: who takes the lead re-stamps them. Or, as the owner: telemetra epoch renew"
+        )
         return [problem("postgres.history", found, advice)]
     return [ok("postgres.history", "every row is of this database's own history")]

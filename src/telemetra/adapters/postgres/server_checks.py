@@ -18,9 +18,7 @@ OWN_CONNECTIONS: Final = 4
 
 _MAX_SKEW_SECONDS: Final = 1.0
 _SCARCE: Final = 0.1
-_LOST_AFTERWARDS: Final = (
-    "What PostgreSQL loses in a crash may have been told to listeners already: such commits are outside of the guarantee"
-)
+_LOST_AFTERWARDS: Final = "What PostgreSQL loses in a crash may have been told to listeners already: such commits are outside of the guarantee"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,9 @@ async def check_connections(server: Examined) -> list[Finding]:
     """Compare what a process will open with what is free; how many processes there will be, nobody knows here."""
     row = await server.connection.fetchrow(statements.CONNECTIONS)
     wanted = server.address.pool_size + OWN_CONNECTIONS
-    limits = [limit for limit in (row["role_limit"], row["database_limit"]) if limit is not None and limit >= 0]
+    limits = [
+        limit for limit in (row["role_limit"], row["database_limit"]) if limit is not None and limit >= 0
+    ]
     most = min([row["most"] - row["reserved"], *limits])
     free = max(0, most - row["used"])
     found = f"{row['used']} of {most} in use, {row['ours']} by Telemetra; a process takes up to {wanted}"

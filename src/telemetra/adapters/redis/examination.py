@@ -71,7 +71,9 @@ async def _check_reach(client: Redis, name: str) -> Finding:
         advice = "Put the password into REDIS_URL: redis://:password@host, or redis://user:password@host."
         return problem(check, f"{name}: the password is not taken, or one is wanted", advice)
     except ResponseError as error:
-        return problem(check, f"{name}: {_in_one_line(error)}", "Look at REDIS_URL, and at what its user may do.")
+        return problem(
+            check, f"{name}: {_in_one_line(error)}", "Look at REDIS_URL, and at what its user may do."
+        )
     except TimeoutError:
         return problem(check, f"{name}: no answer within {CHECK_SECONDS:g} s", _ADDRESS)
     except (RedisError, OSError) as error:
@@ -94,7 +96,9 @@ async def _check_version(client: Redis) -> list[Finding]:
 async def _check_role(client: Redis) -> list[Finding]:
     role = (await client.info("replication")).get("role")
     if role != "master":
-        advice = "Let REDIS_URL name the master: a replica stores nothing, and hands on nothing that is published."
+        advice = (
+            "Let REDIS_URL name the master: a replica stores nothing, and hands on nothing that is published."
+        )
         return [problem("redis.role", f"it is a {'replica' if role == 'slave' else role}", advice)]
     return [ok("redis.role", "it is the master")]
 
@@ -103,7 +107,12 @@ async def _check_memory(client: Redis) -> list[Finding]:
     told = await client.info("memory")
     most, policy = int(told.get("maxmemory", 0)), str(told.get("maxmemory_policy"))
     if not most:
-        return [ok("redis.memory", f"{told.get('used_memory_human')} used, without a limit; answers expire by themselves")]
+        return [
+            ok(
+                "redis.memory",
+                f"{told.get('used_memory_human')} used, without a limit; answers expire by themselves",
+            )
+        ]
     found = f"{told.get('used_memory_human')} of {told.get('maxmemory_human')} used, {policy}"
     if policy == "noeviction":
         advice = (
@@ -125,7 +134,13 @@ async def _check_storing(client: Redis) -> list[Finding]:
     except ReadOnlyError:
         return [problem("redis.storing", "refused: it is read-only", "Let REDIS_URL name the master.")]
     if kept != "x":
-        return [warning("redis.storing", "what was stored was gone at once", "Look at its memory, and what else uses it.")]
+        return [
+            warning(
+                "redis.storing",
+                "what was stored was gone at once",
+                "Look at its memory, and what else uses it.",
+            )
+        ]
     return [ok("redis.storing", "an answer is stored and read")]
 
 
@@ -139,7 +154,7 @@ async def _check_publishing(client: Redis) -> list[Finding]:
                 await heard.subscribe(channel)
                 await heard.parse_response()
                 await client.publish(channel, word)
-                while (await heard.parse_response())[-1] != word:
+                while word not in (await heard.parse_response() or ()):
                     pass
         except TimeoutError:
             advice = "Other processes' updates come up to 3 s late: look at its client-output-buffer-limit, and at proxies."

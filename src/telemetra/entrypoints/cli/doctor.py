@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Coroutine
+from typing import Any, Final, TypeAlias
 
 import click
 
@@ -17,7 +17,7 @@ from telemetra.entrypoints.cli.doctor_settings import check_settings, settings_r
 from telemetra.logging import configure_logging
 from telemetra.settings import Settings, SettingsInvalid, load_settings
 
-_GROUP_SECONDS = 14.0
+_GROUP_SECONDS: Final = 14.0
 """A group bounds its own checks; this is for what none of them foresaw."""
 
 Groups: TypeAlias = dict[str, Coroutine[Any, Any, list[Finding]]]

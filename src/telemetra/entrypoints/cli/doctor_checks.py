@@ -96,4 +96,6 @@ async def _check_health(client: httpx.AsyncClient) -> Finding:
     if status == "ok":
         return ok("port.health", f"it says: {told}")
     finding = problem if status == "unavailable" else warning
-    return finding("port.health", f"it says: {told}", "See below what is wrong there; its log tells since when.")
+    return finding(
+        "port.health", f"it says: {told}", "See below what is wrong there; its log tells since when."
+    )

@@ -30,7 +30,9 @@ async def check_settings(settings: Settings) -> list[Finding]:
 
 
 def _overlooked(settings: Settings) -> list[Finding]:
-    advice = "Give it the name or the company that it needs, or take it out; .env.example tells of each setting."
+    advice = (
+        "Give it the name or the company that it needs, or take it out; .env.example tells of each setting."
+    )
     return [warning("settings.overlooked", told, advice) for told in find_oversights(settings)]
 
 
@@ -40,7 +42,11 @@ def _risks(settings: Settings) -> Iterator[Finding]:
         if _is_loopback(settings.host):
             yield note("settings.debug", found, "Take DEBUG out before others can reach this service.")
         else:
-            yield warning("settings.debug", f"{found}, on {settings.host} to everybody", "Take DEBUG out, in the environment or in .env.")
+            yield warning(
+                "settings.debug",
+                f"{found}, on {settings.host} to everybody",
+                "Take DEBUG out, in the environment or in .env.",
+            )
     if "*" in settings.cors_origins:
         found = "CORS_ORIGINS=*: any page that a user opens may read all, and listen"
         yield warning("settings.origins", found, "Name the pages' origins: CORS_ORIGINS=https://example.org")

@@ -57,7 +57,11 @@ class Admission:
 
 def most_listeners(wanted: int, *, open_files: int) -> int:
     """Return how many listeners a process takes that may have so many open files."""
-    return wanted if open_files == resource.RLIM_INFINITY else min(wanted, max(1, open_files - _FILES_FOR_OTHERS))
+    return (
+        wanted
+        if open_files == resource.RLIM_INFINITY
+        else min(wanted, max(1, open_files - _FILES_FOR_OTHERS))
+    )
 
 
 def is_origin_allowed(
