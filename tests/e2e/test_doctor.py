@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 
 from telemetra.adapters.embedded import find_running
 from telemetra.adapters.postgres import PostgresAddress
 from tests.databases import connected, to_address
-from tests.e2e.service import external, run_telemetra, serving, when_healthy
+from tests.e2e.service import START_SECONDS, environment, external, run_telemetra, serving, when_healthy
 
 
 async def test_a_healthy_installation_has_a_clean_bill_and_a_hurt_one_has_not(tmp_path: Path) -> None:
@@ -50,3 +53,19 @@ async def test_servers_of_one_s_own_are_looked_at_and_no_engine_is(
     assert groups == {"versions", "settings", "port", "postgres", "redis"}
     assert database.password not in out
     assert redis_url not in out
+
+
+async def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    for arguments in ([], ["--json"]):
+        gone, output = os.pipe()
+        os.close(gone)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "telemetra", "doctor", *arguments),
+            env=environment(tmp_path / "data", PORT="0"),
+            stdout=output,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=tmp_path,
+        )
+        os.close(output)
+        _, err = await asyncio.wait_for(process.communicate(), START_SECONDS)
+        assert (process.returncode, err) == (0, b"")

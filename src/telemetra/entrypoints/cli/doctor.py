@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeAlias
 
 import click
@@ -14,6 +14,7 @@ from telemetra.domain.findings import Finding, Status, look, note
 from telemetra.entrypoints.cli.doctor_checks import check_port, check_versions
 from telemetra.entrypoints.cli.doctor_display import DoctorDisplay, findings_json
 from telemetra.entrypoints.cli.doctor_settings import check_settings, settings_refused
+from telemetra.entrypoints.cli.tail_display import drop_output
 from telemetra.logging import configure_logging
 from telemetra.settings import Settings, SettingsInvalid, load_settings
 
@@ -38,7 +39,7 @@ def doctor_command(ctx: click.Context, /, *, as_json: bool) -> None:
     Example:  telemetra doctor
               telemetra doctor --json | jq '.[] | select(.status == "problem")'
 
-    Exit code: 1 with at least one problem, else 0; a warning is none.
+    Exit code: 1 with at least one problem, else 0 (a warning is none), also when whoever reads the output has closed it.
     """
     # What a library has to say must not mix with the report.
     configure_logging("ERROR")
@@ -47,14 +48,24 @@ def doctor_command(ctx: click.Context, /, *, as_json: bool) -> None:
         groups = _groups(settings)
     except SettingsInvalid as error:
         groups = _groups_without(error)
-    display = DoctorDisplay() if not as_json else None
-    findings = asyncio.run(_examine(groups, display))
-    if display:
-        display.sum_up(findings)
-    else:
-        click.echo(findings_json(findings))
-    sys.stdout.flush()
+    try:
+        findings = _report(groups, as_json=as_json)
+    except BrokenPipeError:
+        drop_output()
+        ctx.exit(0)
     ctx.exit(int(any(finding.status is Status.PROBLEM for finding in findings)))
+
+
+def _report(groups: Groups, *, as_json: bool) -> list[Finding]:
+    if as_json:
+        findings = asyncio.run(_examine(groups, lambda _: None))
+        click.echo(findings_json(findings))
+    else:
+        display = DoctorDisplay()
+        findings = asyncio.run(_examine(groups, display.show))
+        display.sum_up(findings)
+    sys.stdout.flush()
+    return findings
 
 
 def _groups(settings: Settings) -> Groups:
@@ -75,7 +86,7 @@ def _groups_without(error: SettingsInvalid) -> Groups:
     return {"versions": check_versions(), "settings": settings_refused(error), "rest": rest()}
 
 
-async def _examine(groups: Groups, display: DoctorDisplay | None) -> list[Finding]:
+async def _examine(groups: Groups, show: Callable[[list[Finding]], None]) -> list[Finding]:
     """Look at all groups at once, and show each as soon as those before it are there."""
     examinations = [
         asyncio.create_task(look(name, group, seconds=_GROUP_SECONDS)) for name, group in groups.items()
@@ -84,6 +95,5 @@ async def _examine(groups: Groups, display: DoctorDisplay | None) -> list[Findin
     for examination in examinations:
         found = await examination
         findings += found
-        if display:
-            display.show(found)
+        show(found)
     return findings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import sys
 from collections.abc import Callable
 from contextlib import aclosing
@@ -21,7 +20,7 @@ from telemetra.entrypoints.cli.live_client import (
     UrlInvalid,
     follow,
 )
-from telemetra.entrypoints.cli.tail_display import LinesConsole, TailDisplay, printable
+from telemetra.entrypoints.cli.tail_display import LinesConsole, TailDisplay, drop_output, printable
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -86,7 +85,7 @@ def tail_command(
     except FollowingRefused as refused:
         raise click.ClickException(printable(str(refused))) from refused
     except BrokenPipeError:
-        _drop_output()
+        drop_output()
         ctx.exit(0)
     except KeyboardInterrupt:
         ctx.exit(EXIT_INTERRUPTED)
@@ -144,8 +143,3 @@ def _console() -> LinesConsole:
         # A title in letters that the terminal has not is no reason to stop.
         sys.stdout.reconfigure(errors="backslashreplace")
     return LinesConsole()
-
-
-def _drop_output() -> None:
-    """Let the interpreter's last flush go nowhere, where it would tell of the closed pipe once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

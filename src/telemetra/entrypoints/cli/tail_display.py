@@ -6,6 +6,8 @@ Text from outside never moves the cursor: what is not printable is shown by its 
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import date, datetime
 from typing import Final
 
@@ -44,6 +46,11 @@ class LinesConsole(Console):
     def on_broken_pipe(self) -> None:
         """Tell it like any other write does."""
         raise BrokenPipeError
+
+
+def drop_output() -> None:
+    """Let the interpreter's last flush go nowhere, where it would tell of the closed pipe once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class TailDisplay:
