@@ -9,16 +9,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from telemetra.adapters.embedded import run_engines
 from telemetra.adapters.postgres import PostgresAddress, examine_postgres, renew_epoch
 from telemetra.adapters.postgres import examination_statements as statements
 from telemetra.adapters.postgres.tables import metadata
 from telemetra.domain.findings import Finding, Status
 from tests.contract.proxy import Proxy
-from tests.databases import connected
+from tests.databases import connected, to_address
+from tests.engines import test_binaries
 from tests.integration.pooler import pooling
 from tests.integration.test_grants import SERVICE, granted, readme_grants
 
@@ -179,6 +182,25 @@ async def test_a_pooler_that_keeps_sessions_is_a_warning(database: PostgresAddre
 
 
 # The server
+
+
+async def test_a_standby_is_a_problem(tmp_path: Path) -> None:
+    binaries = test_binaries()
+    tmp_path.chmod(0o755)
+    async with run_engines(tmp_path / "data", redis=False, binaries=binaries, durable=False):
+        pass
+    (tmp_path / "data" / "postgres" / "cluster" / "standby.signal").touch()
+    async with run_engines(tmp_path / "data", redis=False, binaries=binaries, durable=False) as engines:
+        assert engines.postgres
+        finding = await one(to_address(engines.postgres), "primary")
+    assert (finding.status, "a standby" in finding.found) == (Status.PROBLEM, True)
+    assert "POSTGRES_HOST" in finding.advice
+
+
+async def test_a_primary_that_refuses_writes_is_a_problem(database: PostgresAddress) -> None:
+    await execute(database, f"alter database {database.database} set default_transaction_read_only = on")
+    finding = await one(database, "primary")
+    assert (finding.status, "read-only" in finding.found) == (Status.PROBLEM, True)
 
 
 async def test_no_room_for_a_process_is_a_problem(database: PostgresAddress) -> None:
