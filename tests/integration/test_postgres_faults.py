@@ -4,66 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
-import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable
 
-import psutil
 import pytest
 
 from telemetra.adapters.postgres import PostgresAddress, PostgresPorts, open_postgres
 from telemetra.adapters.postgres.connections import open_pool
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.queries import ListStreams
-from tests.databases import connected, fresh_database, make_template
-from tests.engines import run_test_engines
+from tests.databases import connected
+from tests.own_postgres import OwnPostgres, own_postgres
 
 
 @pytest.fixture(scope="module")
-async def own_database() -> AsyncIterator[PostgresAddress]:
-    """A database in a server that no other test uses, so that it may be harmed."""
-    async with run_test_engines(redis=False) as endpoints:
-        assert endpoints.postgres is not None
-        template = await make_template(endpoints.postgres)
-        async with fresh_database(endpoints.postgres, template=template) as address:
-            yield address
+async def server() -> AsyncIterator[OwnPostgres]:
+    """A server that no other test uses, so that it may be harmed."""
+    async with own_postgres() as own:
+        yield own
+
+
+@pytest.fixture
+def own_database(server: OwnPostgres) -> PostgresAddress:
+    return server.address
 
 
 @pytest.fixture
 async def ports(own_database: PostgresAddress) -> AsyncIterator[PostgresPorts]:
     async with open_postgres(own_database, live_interval_seconds=0.01) as opened:
         yield opened
-
-
-async def server_process(address: PostgresAddress) -> psutil.Process:
-    """Return the server's first process, and make sure that it descends from this one."""
-    async with connected(address) as connection:
-        pid = int((await connection.fetchval("select pg_read_file('postmaster.pid')")).split()[0])
-    process = psutil.Process(pid)
-    assert os.getpid() in [parent.pid for parent in process.parents()]
-    return process
-
-
-@contextmanager
-def stopped(server: psutil.Process) -> Iterator[None]:
-    """
-    Stop the server with all its children.
-
-    The server is stopped first and goes on last: in between it starts no child, and takes no ended one off the table of
-    processes.
-    """
-    server.send_signal(signal.SIGSTOP)
-    children = server.children(recursive=True)
-    try:
-        for child in children:
-            child.send_signal(signal.SIGSTOP)
-        yield
-    finally:
-        for process in (*children, server):
-            process.send_signal(signal.SIGCONT)
 
 
 SHORT_SECONDS = 0.2
@@ -92,14 +62,14 @@ async def until_it_answers(ports: PostgresPorts) -> None:
 
 
 async def test_reads_of_a_stopped_server_are_refused_when_their_bounds_are_over(
-    own_database: PostgresAddress,
+    server: OwnPostgres, own_database: PostgresAddress
 ) -> None:
     address = dataclasses.replace(
         own_database, acquire_timeout_seconds=SHORT_SECONDS, command_timeout_seconds=SHORT_SECONDS
     )
     async with open_postgres(address, live_interval_seconds=0.01) as ports:
         await until_it_answers(ports)
-        with stopped(await server_process(own_database)):
+        async with server.stopped():
             for _ in range(2):
                 # More readers than connections: some wait for the answer, some for a connection.
                 waits = await asyncio.gather(
@@ -110,13 +80,13 @@ async def test_reads_of_a_stopped_server_are_refused_when_their_bounds_are_over(
 
 
 async def test_reads_go_on_when_a_killed_server_is_back(
-    ports: PostgresPorts, own_database: PostgresAddress
+    ports: PostgresPorts, server: OwnPostgres
 ) -> None:
     steps = ports.feed.steps()
     first = await asyncio.wait_for(anext(steps), 10)
-    (await server_process(own_database)).kill()
+    (await server.process()).kill()
     await until_it_answers(ports)
-    async with connected(own_database) as connection:
+    async with connected(server.address) as connection:
         await connection.execute("insert into streams (stream_id) values ('after the crash')")
     async with asyncio.timeout(BACK_SECONDS):
         step = await anext(steps)
