@@ -1,0 +1,102 @@
+"""A database that a service can't begin with: the start fails in time, with one line, and without a secret in it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from telemetra.adapters.postgres import PostgresAddress
+from tests.e2e.service import external, run_telemetra
+
+START_SECONDS = 10.0
+PASSWORD = "s3cret-of-the-test"
+LOOPBACK = "127.0.0.1"
+
+Settings: TypeAlias = dict[str, str]
+Fault: TypeAlias = Callable[[ExitStack], Settings]
+
+
+def wrong_password(_: ExitStack) -> Settings:
+    return {"POSTGRES_PASSWORD": PASSWORD}
+
+
+def unknown_role(_: ExitStack) -> Settings:
+    return {"POSTGRES_USER": "nobody-at-all", "POSTGRES_PASSWORD": PASSWORD}
+
+
+def missing_database(_: ExitStack) -> Settings:
+    return {"POSTGRES_DB": "nowhere"}
+
+
+def unknown_host(_: ExitStack) -> Settings:
+    return {"POSTGRES_HOST": "no-such-host.invalid"}
+
+
+def nobody_listens(stack: ExitStack) -> Settings:
+    reserved = stack.enter_context(socket.socket())
+    reserved.bind((LOOPBACK, 0))
+    return {"POSTGRES_PORT": str(reserved.getsockname()[1])}
+
+
+def never_answers(stack: ExitStack) -> Settings:
+    silent = stack.enter_context(socket.create_server((LOOPBACK, 0)))
+    return {"POSTGRES_PORT": str(silent.getsockname()[1])}
+
+
+def unreachable(stack: ExitStack) -> Settings:
+    """As behind a firewall that drops what it does not let through: nobody answers the first packet."""
+    full = stack.enter_context(socket.create_server((LOOPBACK, 0), backlog=0))
+    port = full.getsockname()[1]
+    for _ in range(8):
+        waiting = stack.enter_context(socket.socket())
+        waiting.setblocking(False)  # noqa: FBT003  (that is how it is called)
+        with suppress(BlockingIOError):
+            waiting.connect((LOOPBACK, port))
+    return {"POSTGRES_PORT": str(port)}
+
+
+@contextmanager
+def faulty(fault: Fault) -> Iterator[Settings]:
+    with ExitStack() as stack:
+        yield fault(stack)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (wrong_password, "password authentication failed"),
+        (unknown_role, "nobody-at-all"),
+        (missing_database, '"nowhere" does not exist'),
+        (unknown_host, "no-such-host.invalid"),
+        (nobody_listens, "can't be reached"),
+        (never_answers, "no answer in time"),
+        (unreachable, "no answer in time"),
+    ],
+)
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate",)], ids=["serve", "migrate"])
+async def test_it_is_told_in_one_line_in_time(
+    fault: Fault,
+    told: str,
+    command: tuple[str, ...],
+    tmp_path: Path,
+    database: PostgresAddress,
+    redis_url: str,
+) -> None:
+    with faulty(fault) as changes:
+        settings = external(database, redis_url) | changes
+        began = time.monotonic()
+        code, out, error = await run_telemetra(tmp_path / "data", *command, **settings)
+        assert time.monotonic() - began < START_SECONDS
+    assert (code, out) == (1, "")
+    (line,) = error.splitlines()
+    assert line.startswith("Error: PostgreSQL at ")
+    assert told in line
+    where = (settings["POSTGRES_HOST"], settings["POSTGRES_PORT"], settings["POSTGRES_DB"])
+    assert all(part in line for part in where)
+    assert not any(secret in line for secret in (PASSWORD, database.password) if secret)
