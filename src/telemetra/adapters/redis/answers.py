@@ -15,6 +15,8 @@ from telemetra.adapters.redis.pipeline import Pipeline, PipelineBroken
 
 GET_SECONDS: Final = 0.05
 MAX_CONTENT_BYTES: Final = 1024 * 1024
+_NO_STRING: Final = "WRONGTYPE"
+"""What Redis answers for a key under which something else is kept than a value."""
 _MAX_WAITING: Final = 200
 """So many commands may be under way before nothing more is stored: each holds its content."""
 
@@ -50,6 +52,11 @@ class RedisAnswers:
             async with asyncio.timeout(self._get_seconds):
                 found: bytes | None = await self._pipeline.send("GET", self._prefix + key)
         except (TimeoutError, PipelineBroken, ResponseError) as error:
+            if str(error).startswith(_NO_STRING):
+                # Redis answers well enough: what is there is not ours, and the next one to be stored takes its place.
+                _log.warning("shared_answer_unreadable", reason=str(error))
+                self._succeed()
+                return None
             self._fail(str(error) or "no answer in time")
             return None
         except asyncio.CancelledError:
