@@ -28,7 +28,7 @@ WAITING = """
 """How many reads of windows wait; the relay, which looks for changes meanwhile, is none."""
 
 
-_numbers = count()
+_numbers = count(1)
 
 
 def a_question(of: str = METRICS) -> str:
