@@ -19,7 +19,7 @@ import pytest
 import websockets
 
 from telemetra.adapters.embedded import PostgresEndpoint, find_running
-from telemetra.adapters.postgres import PostgresAddress
+from telemetra.adapters.postgres import SCHEMA_REVISION, PostgresAddress
 from tests.databases import connected, fresh_database, to_address
 from tests.e2e.service import (
     OK,
@@ -264,7 +264,7 @@ async def test_a_database_of_ones_own_is_migrated_by_command_and_then_served(
         settings = external(address, redis_url)
         code, _, error = await run_telemetra(data_dir, "serve", "--port", "0", **settings)
         assert code == 1
-        assert "telemetra migrate" in error
+        assert f"needs {SCHEMA_REVISION}: run `telemetra migrate` first" in error
         code, out, _ = await run_telemetra(data_dir, "migrate", **settings)
         assert code == 0, out
         async with serving(data_dir, **settings) as service:

@@ -36,6 +36,8 @@ LEADERS = """
 """
 TAKEOVER_SECONDS = 10.0
 """Wanted are five; a machine that is busy with other tests gets twice the time."""
+SILENTLY_DEAD_SECONDS = 10.0
+"""Until a connection that carries nothing any more is noticed, and what was missed is made up for."""
 LONG = 600.0
 """A silence that no test waits for."""
 
@@ -160,10 +162,16 @@ async def a_led_process(world: World, database: PostgresAddress, redis_url: str)
         await assert_told_everything(world, process)
 
 
-async def takes_over(process: Process) -> None:
+@asynccontextmanager
+async def in_time(bound_seconds: float) -> AsyncIterator[None]:
     began = time.monotonic()
-    await process.feed.leads.on()
-    assert time.monotonic() - began < TAKEOVER_SECONDS
+    yield
+    assert time.monotonic() - began < bound_seconds
+
+
+async def takes_over(process: Process) -> None:
+    async with in_time(TAKEOVER_SECONDS):
+        await process.feed.leads.on()
 
 
 async def test_a_leader_that_is_killed_is_replaced(
@@ -222,8 +230,9 @@ async def test_a_connection_that_is_ended_is_made_again(
             (pid,) = await leaders(database)
             async with connected(database) as connection:
                 assert await connection.fetchval("select pg_terminate_backend($1)", pid)
-            await process.feed.leads.on(times=times)
-            await catches_up(world, process)
+            async with in_time(TAKEOVER_SECONDS):
+                await process.feed.leads.on(times=times)
+                await catches_up(world, process)
         assert process.listener.gaps == []
 
 
@@ -235,8 +244,9 @@ async def test_a_connection_that_is_silently_dead_is_noticed(
         async with a_led_process(world, far, redis_url) as process:
             await process.feed.leads.on()
             way.freeze()
-            await process.feed.stands_in.on()
-            await catches_up(world, process)
+            async with in_time(SILENTLY_DEAD_SECONDS):
+                await process.feed.stands_in.on()
+                await catches_up(world, process)
             await process.feed.leads.on(times=2)
             await process.feed.stands_in.off()
         assert process.listener.gaps == []
@@ -311,7 +321,8 @@ async def test_a_subscription_that_has_gone_silent_is_made_anew_and_the_gap_is_f
                 way.freeze()
                 await world.writer.write(a_stream(), [], [a_moment("after it froze")])
                 # It stands in for nobody, so that it comes as far as this by a new subscription alone.
-                await catches_up(world, leader, other)
+                async with in_time(SILENTLY_DEAD_SECONDS):
+                    await catches_up(world, leader, other)
             await assert_told_everything(world, leader, other)
         assert other.listener.gaps
         assert other.feed.stands_in.begun == 0
