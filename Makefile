@@ -13,7 +13,7 @@ POSTGRES_BIN ?=
 REDIS_BIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format coverage bench bench-detector bench-http bench-live openapi lock wheel check-wheel clean
+.PHONY: help install install-dev run test test-faults check format coverage bench bench-detector bench-http bench-live openapi lock wheel check-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ run: .venv/.installed ## Start PostgreSQL, Valkey, the service and a demo stream
 test: .venv/.installed-dev ## Run the whole suite on real engines; TESTS=, POSTGRES_BIN=, REDIS_BIN= choose
 	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
 		$(BIN)/pytest $(TESTS)
+
+test-faults: .venv/.installed-dev ## Run the slow faults too: `make test` leaves them out, unless TESTS= names one
+	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
+		$(BIN)/pytest -m slow_fault --dist=load $(TESTS)
 
 check: .venv/.installed-dev ## Check format, lint, types and layers
 	$(BIN)/ruff format --check $(SOURCES)

@@ -21,6 +21,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what lasts long, unless it is asked for: by `-m`, or by its own name."""
+    if config.option.markexpr:
+        return
+    names = [argument.partition("::")[2] for argument in config.args]
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("slow_fault")
+        and not any(name and item.nodeid.partition("::")[2].startswith(name) for name in names)
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 async def engines() -> AsyncIterator[EngineEndpoints]:
     """Run a PostgreSQL and a Valkey of this test run's own."""
