@@ -87,7 +87,7 @@ async def _ended(processes: Iterable[psutil.Process]) -> None:
     async with asyncio.timeout(_START_SECONDS):
         for process in processes:
             with suppress(psutil.NoSuchProcess):
-                while process.status() != psutil.STATUS_ZOMBIE:
+                while process.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110  (it is no child of ours)
                     await asyncio.sleep(0.01)
 
 

@@ -79,9 +79,7 @@ async def test_reads_of_a_stopped_server_are_refused_when_their_bounds_are_over(
         await until_it_answers(ports)
 
 
-async def test_reads_go_on_when_a_killed_server_is_back(
-    ports: PostgresPorts, server: OwnPostgres
-) -> None:
+async def test_reads_go_on_when_a_killed_server_is_back(ports: PostgresPorts, server: OwnPostgres) -> None:
     steps = ports.feed.steps()
     first = await asyncio.wait_for(anext(steps), 10)
     (await server.process()).kill()

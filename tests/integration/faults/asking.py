@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -38,6 +38,13 @@ def a_question(of: str = METRICS) -> str:
 
 def questions(how_many: int) -> list[str]:
     return [a_question() for _ in range(how_many)]
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Look again and again, at what tells nobody."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await is_so():  # noqa: ASYNC110  (processes, servers and their clients give no event)
+            await asyncio.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,11 @@ class Asker:
     async def until_read(self) -> float:
         """Ask anew until there is an answer; return how long that took."""
         began = time.monotonic()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (await self.ask(a_question())).status != 200:
-                await asyncio.sleep(0.02)
+
+        async def is_read() -> bool:
+            return (await self.ask(a_question())).status == 200
+
+        await until(is_read)
         return time.monotonic() - began
 
 
@@ -114,9 +123,10 @@ class Hold:
         return int(await self._onlooker.fetchval(WAITING))
 
     async def until_wait(self, statements: int) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.waiting() < statements:
-                await asyncio.sleep(0.02)
+        async def do_wait() -> bool:
+            return await self.waiting() >= statements
+
+        await until(do_wait)
 
     async def end(self) -> None:
         await self._connection.execute("rollback")

@@ -14,7 +14,9 @@ from tests.databases import connected
 
 ROWS = 1_000_000
 TIMES_AS_LONG = 2.0
-TRIGGERS = "select count(*) from pg_trigger where tgrelid = 'chat_summary_minute'::regclass and not tgisinternal"
+TRIGGERS = (
+    "select count(*) from pg_trigger where tgrelid = 'chat_summary_minute'::regclass and not tgisinternal"
+)
 
 
 def a_backfill() -> bytes:

@@ -27,7 +27,9 @@ NEWEST = "select max(revision::text::int8) from chat_summary_minute"
 async def counts_since(service: Service, position: str, last: int) -> list[int]:
     """Resume at a position; return the counts of the windows that are told, up to the one that is the last."""
     counts: list[int] = []
-    async with websockets.connect(f"{service.live_url}/{STREAM}?since={position}", compression=None) as client:
+    async with websockets.connect(
+        f"{service.live_url}/{STREAM}?since={position}", compression=None
+    ) as client:
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert json.loads(await client.recv())["resumed"] is True
             while last not in counts:

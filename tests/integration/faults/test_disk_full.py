@@ -103,7 +103,10 @@ async def test_writes_are_refused_and_reads_go_on_until_there_is_room_again(disk
 async def rows_by_either_way(reader: asyncpg.Connection) -> list[int]:
     """Count the rows in the table, and in its index."""
     counts = []
-    for off in ("enable_indexscan = off; set enable_indexonlyscan = off; set enable_bitmapscan", "enable_seqscan"):
+    for off in (
+        "enable_indexscan = off; set enable_indexonlyscan = off; set enable_bitmapscan",
+        "enable_seqscan",
+    ):
         await reader.execute(f"reset all; set {off} = off")
         counts.append(
             await reader.fetchval(

@@ -97,9 +97,9 @@ async def test_a_thousand_misses_at_once_are_one_statement_a_process(
                 await hold.end()
                 held = time.monotonic() - began
             bodies = {body for crowd in crowds for body in await crowd.answers()}
-            assert {
-                tuple(window["chat_count"] for window in json.loads(body)) for body in bodies
-            } == {tuple(windows)}
+            assert {tuple(window["chat_count"] for window in json.loads(body)) for body in bodies} == {
+                tuple(windows)
+            }
             if held < KNOWING_SECONDS:
                 break
         assert held < KNOWING_SECONDS

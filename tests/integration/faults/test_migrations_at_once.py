@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import asyncpg
+
 from telemetra.adapters.postgres import SCHEMA_REVISION, PostgresAddress, find_schema_revision
 from tests.databases import connected
 from tests.e2e.service import external, run_telemetra
-from tests.integration.faults.asking import PATIENCE_SECONDS
+from tests.integration.faults.asking import until
 
 MIGRATIONS = 3
 WAITING = """
@@ -16,6 +18,13 @@ WAITING = """
     from pg_locks l join pg_database d on d.oid = l.database
     where l.locktype = 'advisory' and d.datname = current_database()
 """
+
+
+async def until_there_are(onlooker: asyncpg.Connection, *, working: int, waiting: int) -> None:
+    async def are_there() -> bool:
+        return tuple(await onlooker.fetchrow(WAITING)) == (working, waiting)
+
+    await until(are_there)
 
 
 async def test_migrations_at_once_wait_for_each_other_and_all_end_well(
@@ -30,9 +39,7 @@ async def test_migrations_at_once_wait_for_each_other_and_all_end_well(
             asyncio.create_task(run_telemetra(tmp_path / "data", "migrate", **settings))
             for _ in range(MIGRATIONS)
         ]
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (1, MIGRATIONS - 1) != tuple(await onlooker.fetchrow(WAITING)):
-                await asyncio.sleep(0.05)
+        await until_there_are(onlooker, working=1, waiting=MIGRATIONS - 1)
         await holder.execute("rollback")
         ended = await asyncio.gather(*running)
         assert [code for code, _, _ in ended] == [0] * MIGRATIONS, ended
@@ -49,13 +56,9 @@ async def test_a_migration_whose_session_is_ended_says_so_and_the_next_one_ends_
         await holder.execute("begin")
         await holder.execute("create table moments (moment_id text)")
         killed = asyncio.create_task(run_telemetra(tmp_path / "data", "migrate", **settings))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (1, 0) != tuple(await onlooker.fetchrow(WAITING)):
-                await asyncio.sleep(0.05)
+        await until_there_are(onlooker, working=1, waiting=0)
         waiting = asyncio.create_task(run_telemetra(tmp_path / "data", "migrate", **settings))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (1, 1) != tuple(await onlooker.fetchrow(WAITING)):
-                await asyncio.sleep(0.05)
+        await until_there_are(onlooker, working=1, waiting=1)
         # As when its process dies: the server ends its session.
         await onlooker.execute(
             "select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database "

@@ -21,7 +21,7 @@ from tests.databases import connected
 from tests.e2e.reading import Ear, Reader, listening, patient, reading, stored
 from tests.e2e.service import Service, serving, when_healthy
 from tests.e2e.test_live import INSERT
-from tests.integration.faults.asking import METRICS, PATIENCE_SECONDS, STREAM, a_question
+from tests.integration.faults.asking import METRICS, PATIENCE_SECONDS, STREAM, a_question, until
 from tests.own_redis import OwnRedis
 
 LONG_SECONDS = 20.0
@@ -63,6 +63,11 @@ class Scene:
 
     async def keys(self) -> set[bytes]:
         return {key async for key in self.operator.scan_iter(b"telemetra:answers:*")}
+
+    async def content(self, key: bytes) -> bytes:
+        content = await self.operator.get(key)
+        assert isinstance(content, bytes)
+        return content
 
     def told(self, service: int, event: str) -> list[dict[str, Any]]:
         """Return a service's log lines of an event."""
@@ -134,14 +139,12 @@ def noise(_: bytes) -> bytes:
 async def test_nonsense_in_place_of_an_answer_is_a_miss_and_replaced(scene: Scene) -> None:
     for number, junk in enumerate((cut_short, of_another_shape, of_no_position, noise), start=1):
         question, key = await scene.share()
-        genuine = await scene.operator.get(key)
-        assert genuine
+        genuine = await scene.content(key)
         await scene.operator.set(key, junk(genuine))
         await assert_it_is_a_miss_and_replaced(scene, question, key, genuine)
         assert len(scene.told(1, "shared_answer_unreadable")) == number
     question, key = await scene.share()
-    genuine = await scene.operator.get(key)
-    assert genuine
+    genuine = await scene.content(key)
     await scene.operator.set(key, of_another_version(genuine))
     await assert_it_is_a_miss_and_replaced(scene, question, key, genuine)
 
@@ -149,8 +152,7 @@ async def test_nonsense_in_place_of_an_answer_is_a_miss_and_replaced(scene: Scen
 async def test_a_key_of_another_type_is_a_miss_and_replaced(scene: Scene) -> None:
     for number in range(1, 4):
         question, key = await scene.share()
-        genuine = await scene.operator.get(key)
-        assert genuine
+        genuine = await scene.content(key)
         await scene.operator.delete(key)
         await scene.operator.rpush(key, "no", "answer")
         await assert_it_is_a_miss_and_replaced(scene, question, key, genuine)
@@ -160,16 +162,17 @@ async def test_a_key_of_another_type_is_a_miss_and_replaced(scene: Scene) -> Non
 async def assert_it_is_a_miss_and_replaced(scene: Scene, question: str, key: bytes, genuine: bytes) -> None:
     windows = await stored(scene.writer, STREAM, limit=5)
     assert await scene.readers[1].rows(question) == windows
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await scene.operator.type(key) != b"string" or not same(await scene.operator.get(key), genuine):
-            await asyncio.sleep(0.01)
+
+    async def is_replaced() -> bool:
+        return await scene.operator.type(key) == b"string" and same(await scene.content(key), genuine)
+
+    await until(is_replaced)
     assert await scene.readers[1].rows(question) == windows
     assert scene.told(1, "shared_cache_away") == []
 
 
-def same(content: bytes | None, genuine: bytes) -> bool:
+def same(content: bytes, genuine: bytes) -> bool:
     """Whether one is the answer that the other is; where it was read, and until when it lives, differs."""
-    assert content is not None
     try:
         found, wanted = msgspec.msgpack.decode(content), msgspec.msgpack.decode(genuine)
     except msgspec.DecodeError:

@@ -17,6 +17,7 @@ from tests.e2e.service import serving
 from tests.e2e.test_live import INSERT
 from tests.integration.faults.asking import METRICS, STREAM
 
+
 @asynccontextmanager
 async def replicating(source: PostgresAddress, target: PostgresAddress) -> AsyncIterator[None]:
     """
@@ -112,9 +113,7 @@ async def test_rows_that_are_deleted_cascaded_and_truncated_are_told_and_read_no
             "truncate chat_summary_minute",
             "truncate streams cascade",
         ):
-            await writer.execute(
-                "insert into streams (stream_id) values ($1) on conflict do nothing", STREAM
-            )
+            await writer.execute("insert into streams (stream_id) values ($1) on conflict do nothing", STREAM)
             first = len(ear.counts)
             await writer.execute(INSERT, STREAM, first + 1, first + 5)
             await ear.until_told(first + 5)

@@ -20,7 +20,7 @@ from tests.databases import connected
 from tests.e2e.reading import PATIENCE_SECONDS, listening, patient
 from tests.e2e.service import Service, serving
 from tests.e2e.test_live import HANDSHAKE, port_of
-from tests.integration.faults.asking import STREAM
+from tests.integration.faults.asking import STREAM, until
 
 HEARTBEAT_SECONDS = 2.0
 STALL_SECONDS = 2.0
@@ -79,9 +79,11 @@ async def test_listeners_whose_connection_is_half_open_are_let_go_within_two_hea
         assert closings(service) == []
         way.freeze()
         frozen_at = time.monotonic()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(closings(service)) < 20:
-                await asyncio.sleep(0.02)
+
+        async def are_let_go() -> bool:
+            return len(closings(service)) == 20
+
+        await until(are_let_go)
         assert time.monotonic() - frozen_at < 2 * HEARTBEAT_SECONDS + 0.5
         await near.receive("heartbeat")
         assert len(closings(service)) == 20
