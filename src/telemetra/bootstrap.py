@@ -26,6 +26,7 @@ from telemetra.adapters.postgres import (
     PostgresAddress,
     examine_postgres,
     find_schema_revision,
+    libpq_options,
     open_postgres,
     require_newest_schema,
 )
@@ -143,7 +144,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     async with (
         _open_credentials(settings) as credentials,
         open_postgres(postgres_address(settings), live_interval_seconds=settings.live_interval) as postgres,
-        open_redis(settings.redis_url, namespace=postgres.identity) as redis,
+        open_redis(settings.redis_url, namespace=postgres.identity, tls=settings.redis_tls) as redis,
     ):
         yield Ports(
             streams=postgres.streams,
@@ -286,7 +287,8 @@ def find_database_url(settings: Settings) -> str | None:
     address = postgres_address(settings)
     user, password = quote(address.user, safe=""), quote(address.password, safe="")
     host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"postgresql://{user}:{password}@{host}:{address.port}/{quote(address.database, safe='')}"
+    options = libpq_options(address.ssl, address.tls)
+    return f"postgresql://{user}:{password}@{host}:{address.port}/{quote(address.database, safe='')}{options}"
 
 
 async def examine_engines_of(settings: Settings) -> list[Finding]:
@@ -336,6 +338,7 @@ def postgres_address(settings: Settings) -> PostgresAddress:
         password=settings.postgres_password,
         database=settings.postgres_db,
         ssl=settings.postgres_ssl,
+        tls=settings.postgres_tls,
         pool_size=settings.postgres_pool_size,
         connect_timeout_seconds=settings.postgres_connect_timeout,
         acquire_timeout_seconds=settings.postgres_acquire_timeout,
@@ -353,9 +356,14 @@ def _filled_in(settings: Settings, endpoints: EngineEndpoints) -> Settings:
             postgres_password=postgres.password,
             postgres_db=postgres.database,
             postgres_ssl="disable",
+            postgres_ssl_root_cert=None,
+            postgres_ssl_cert=None,
+            postgres_ssl_key=None,
         )
     if settings.embedded_redis and endpoints.redis:
-        changes["redis_url"] = endpoints.redis.url
+        changes.update(
+            redis_url=endpoints.redis.url, redis_ssl_root_cert=None, redis_ssl_cert=None, redis_ssl_key=None
+        )
     return dataclasses.replace(settings, **changes)
 
 

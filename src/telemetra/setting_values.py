@@ -37,7 +37,7 @@ def convert(text: str, wanted: Any) -> Any:
         try:
             return Path(text).expanduser()
         except RuntimeError:
-            raise ValueUnusable("expected a directory, ~ of a user that there is") from None
+            raise ValueUnusable("expected a path, ~ of a user that there is") from None
     if wanted == tuple[str, ...]:
         return tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
     try:

@@ -22,20 +22,28 @@ from telemetra.setting_values import (
     is_origin,
     is_redis_url,
 )
+from telemetra.tls import TlsFiles
+from telemetra.tls_settings import find_postgres_tls_problems, find_redis_tls_problems
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogFormat = Literal["auto", "json", "console"]
-PostgresSsl = Literal["disable", "prefer", "require", "verify-full"]
+PostgresSsl = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 _SECRET = {"secret": True}
 _PASSWORD = {"secret": True, "verbatim": True}
 """Taken as it stands: space around it may be a part of it."""
-_OUR_PREFIXES: Final = ("POSTGRES_", "LIVE_", "CACHE_", "TELEMETRA_")
-_ADDRESS: Final = ("postgres_port", "postgres_user", "postgres_password", "postgres_db")
-"""What else says where a database is, and has no effect without a host."""
+_OUR_PREFIXES: Final = ("POSTGRES_", "REDIS_SSL_", "LIVE_", "CACHE_", "TELEMETRA_")
+_ADDRESS: Final = {
+    "POSTGRES_HOST": (
+        *("postgres_port", "postgres_user", "postgres_password", "postgres_db"),
+        *("postgres_ssl_root_cert", "postgres_ssl_cert", "postgres_ssl_key"),
+    ),
+    "REDIS_URL": ("redis_ssl_root_cert", "redis_ssl_cert", "redis_ssl_key"),
+}
+"""What else says where a server is and how to speak to it, and has no effect without the setting that names it."""
 
 
 class SettingsInvalid(Exception):
@@ -85,6 +93,12 @@ class Settings:
     postgres_password: str = dataclasses.field(default="", repr=False, metadata=_PASSWORD)
     postgres_db: str = "telemetra"
     postgres_ssl: PostgresSsl = "prefer"
+    postgres_ssl_root_cert: Path | None = None
+    """Authorities that may sign the server's certificate. Unset: the system's."""
+    postgres_ssl_cert: Path | None = None
+    """Our own certificate, for servers that ask for one."""
+    postgres_ssl_key: Path | None = None
+    """Its key. Unset: it is in the certificate's file."""
     postgres_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 10
     """Connections a process, for reads; live delivery has up to four more of its own."""
     postgres_connect_timeout: Seconds = 5.0
@@ -96,6 +110,10 @@ class Settings:
 
     redis_url: str | None = dataclasses.field(default=None, repr=False, metadata=_SECRET)
     """`redis://` or `rediss://`, with a password where needed. Unset: the embedded Valkey."""
+    redis_ssl_root_cert: Path | None = None
+    redis_ssl_cert: Path | None = None
+    redis_ssl_key: Path | None = None
+    """As those of PostgreSQL; `rediss://` always checks, and the host's name too."""
     cache_ttl_metrics: Annotated[int, Meta(ge=1, le=86400)] = 60
     cache_ttl_streams: Annotated[int, Meta(ge=1, le=86400)] = 300
     """Seconds that an answer is kept at most; a change of what it was read from ends it at once."""
@@ -115,6 +133,16 @@ class Settings:
     """What a listener may send."""
 
     @property
+    def postgres_tls(self) -> TlsFiles | None:
+        """The files of TLS to PostgreSQL; None: none is named."""
+        return _files(self.postgres_ssl_root_cert, self.postgres_ssl_cert, self.postgres_ssl_key)
+
+    @property
+    def redis_tls(self) -> TlsFiles | None:
+        """The files of TLS to Redis; None: none is named."""
+        return _files(self.redis_ssl_root_cert, self.redis_ssl_cert, self.redis_ssl_key)
+
+    @property
     def embedded_postgres(self) -> bool:
         """Whether the database is the embedded one."""
         return self.postgres_host is None
@@ -123,6 +151,10 @@ class Settings:
     def embedded_redis(self) -> bool:
         """Whether Redis is the embedded Valkey."""
         return self.redis_url is None
+
+
+def _files(root_cert: Path | None, cert: Path | None, key: Path | None) -> TlsFiles | None:
+    return TlsFiles(root_cert=root_cert, cert=cert, key=key) if root_cert or cert or key else None
 
 
 def load_settings(
@@ -138,7 +170,7 @@ def load_settings(
 
     """
     environ = os.environ if environ is None else environ
-    written, problems = read_env_file(env_file)
+    written, problems = ({}, []) if _is_handed_over(environ) else read_env_file(env_file)
     values: dict[str, Any] = {}
     hints = get_type_hints(Settings, include_extras=True)
     for field in dataclasses.fields(Settings):
@@ -156,6 +188,7 @@ def load_settings(
         except ValueUnusable as error:
             shown = "" if field.metadata.get("secret") else f", not {raw!r}"
             problems.append(f"{name}: {error}{shown}")
+            values[field.name] = None
     problems += _contradictions(values)
     if problems:
         raise SettingsInvalid(problems)
@@ -173,6 +206,11 @@ def to_environ(settings: Settings) -> dict[str, str]:
     return environ
 
 
+def _is_handed_over(environ: Mapping[str, str]) -> bool:
+    """Whether another process of ours made this environment: what it left unset is so, whatever a file says."""
+    return {field.name.upper() for field in dataclasses.fields(Settings)} <= environ.keys()
+
+
 def find_oversights(
     settings: Settings, environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env")
 ) -> list[str]:
@@ -181,9 +219,9 @@ def find_oversights(
 
     Nothing, where another process of ours has handed over all settings (`to_environ`): that one has told.
     """
-    names = [field.name.upper() for field in dataclasses.fields(Settings)]
-    if set(names) <= (os.environ if environ is None else environ).keys():
+    if _is_handed_over(os.environ if environ is None else environ):
         return []
+    names = [field.name.upper() for field in dataclasses.fields(Settings)]
     written, _ = read_env_file(env_file)
     oversights = [
         f"{env_file}: {name} is not a setting{_suggestion(name, names)}"
@@ -191,12 +229,19 @@ def find_oversights(
         if name.upper().startswith(_OUR_PREFIXES) and name not in names
     ]
     defaults = Settings()
-    unused = [name.upper() for name in _ADDRESS if getattr(settings, name) != getattr(defaults, name)]
-    if settings.embedded_postgres and unused:
-        *most, last = unused
-        listed = f"{', '.join(most)} and {last} have" if most else f"{last} has"
-        oversights.append(f"{listed} no effect without POSTGRES_HOST: the embedded database is used")
+    for naming, engine, embedded in (
+        ("POSTGRES_HOST", "database", settings.embedded_postgres),
+        ("REDIS_URL", "Valkey", settings.embedded_redis),
+    ):
+        said = [name for name in _ADDRESS[naming] if getattr(settings, name) != getattr(defaults, name)]
+        if embedded and said:
+            oversights.append(f"{_have(said)} no effect without {naming}: the embedded {engine} is used")
     return oversights
+
+
+def _have(names: Sequence[str]) -> str:
+    *most, last = [name.upper() for name in names]
+    return f"{', '.join(most)} and {last} have" if most else f"{last} has"
 
 
 def _suggestion(name: str, names: Sequence[str]) -> str:
@@ -205,9 +250,9 @@ def _suggestion(name: str, names: Sequence[str]) -> str:
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    """Find what the types alone do not show."""
+    """Find what the types alone do not show; what could not be used is None."""
     problems = []
-    origins = values.get("cors_origins", ())
+    origins = values.get("cors_origins") or ()
     problems += [
         f"CORS_ORIGINS: {origin!r} is not an origin such as https://example.org, nor *"
         for origin in origins
@@ -232,10 +277,13 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             "POSTGRES_HOST: expected the name or address of a host and nothing else; the rest has settings of its "
             "own: POSTGRES_PORT, POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB"
         )
+    problems += find_postgres_tls_problems(values)
     redis_url = values.get("redis_url")
     if redis_url is not None and not is_redis_url(redis_url):
         problems.append(
             "REDIS_URL: expected redis://[:password@]host[:port][/number] or rediss://...; "
             "in a password write / ? # @ and % as %2F %3F %23 %40 and %25"
         )
+    else:
+        problems += find_redis_tls_problems(values)
     return problems

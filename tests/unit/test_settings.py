@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetra.settings import Settings, SettingsInvalid, load_settings, to_environ
+from telemetra.settings import Settings, SettingsInvalid, find_oversights, load_settings, to_environ
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_named(name: str, value: str) -> None:
         ("DEBUG", "perhaps", "expected true or false, not 'perhaps'"),
         ("LOG_LEVEL", "loud", "expected DEBUG, INFO, WARNING, ERROR or CRITICAL, not 'loud'"),
         ("LOG_FORMAT", "xml", "expected auto, json or console, not 'xml'"),
-        ("POSTGRES_SSL", "maybe", "expected disable, prefer, require or verify-full, not 'maybe'"),
+        ("POSTGRES_SSL", "maybe", "expected disable, prefer, require, verify-ca or verify-full, not 'maybe'"),
         ("API_TITLE", "x" * 201, f"expected 1 to 200 characters, not '{'x' * 201}'"),
     ],
 )
@@ -177,6 +177,14 @@ def test_another_process_loads_the_same_settings_from_its_environment() -> None:
         live_interval=0.5,
     )
     assert load_settings(to_environ(settings), env_file=None) == settings
+
+
+def test_what_another_process_hands_over_unset_is_so_whatever_a_file_says(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("REDIS_SSL_ROOT_CERT=/no/such/file\nPOSTGRES_HOST=elsewhere\nPOSTGRES_HOTS=db\n")
+    settings = Settings(redis_url="redis://:p@127.0.0.1", telemetra_data_dir=Path("/somewhere"))
+    assert load_settings(to_environ(settings), env_file=file) == settings
+    assert find_oversights(settings, to_environ(settings), env_file=file) == []
 
 
 def test_a_read_of_a_database_that_hangs_is_refused_within_three_seconds_by_default() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from telemetra.adapters.postgres import change_statements
 from telemetra.adapters.postgres.connections import PostgresAddress, connect, first_connection, open_pool
+from telemetra.adapters.postgres.encryption import libpq_options
 from telemetra.adapters.postgres.epoch import Epoch, renew_epoch
 from telemetra.adapters.postgres.examination import examine_postgres
 from telemetra.adapters.postgres.feed import PostgresFeed
@@ -24,6 +25,7 @@ __all__ = [
     "PostgresPorts",
     "examine_postgres",
     "find_schema_revision",
+    "libpq_options",
     "open_postgres",
     "open_writer",
     "renew_epoch",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -13,15 +12,15 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from telemetra.adapters.postgres.encryption import encryption, explain_encryption
 from telemetra.adapters.postgres.instants import speak_utc
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.ports import PoolUse
+from telemetra.tls import TlsFiles
 
 T = TypeVar("T")
 Record = Any
 """asyncpg's row: values by column name and by place."""
-
-_SSL_MODES: Final = {"disable": False, "prefer": "prefer", "require": "require"}
 
 IDLE_SECONDS: Final = 300.0
 """A connection without work for so long is ended."""
@@ -64,6 +63,8 @@ class PostgresAddress:
     password: str = field(repr=False)
     database: str
     ssl: str = "prefer"
+    """One of libpq's modes: disable, prefer, require, verify-ca or verify-full."""
+    tls: TlsFiles | None = None
     pool_size: int = 10
     connect_timeout_seconds: float = 5.0
     acquire_timeout_seconds: float = 1.0
@@ -81,7 +82,7 @@ def connect_arguments(address: PostgresAddress, **server_settings: str) -> dict[
         "user": address.user,
         "password": address.password,
         "database": address.database,
-        "ssl": ssl.create_default_context() if address.ssl == "verify-full" else _SSL_MODES[address.ssl],
+        **encryption(address.ssl, address.tls),
         "timeout": address.connect_timeout_seconds,
         # What was prepared once stays so: preparing again takes an exchange that may be cut off in its middle.
         "max_cached_statement_lifetime": 0,
@@ -111,6 +112,7 @@ async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.C
         raise _refusal(address, error) from None
     except CONNECTION_LOST as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        reason = explain_encryption(error, address.tls) or reason
         raise DatabaseUnavailable(f"PostgreSQL at {address} can't be reached: {reason}.") from error
     return connection
 
@@ -139,6 +141,8 @@ async def first_connection(address: PostgresAddress) -> AsyncIterator[asyncpg.Co
 def _refusal(address: PostgresAddress, error: Exception) -> DatabaseUnavailable:
     """Return what to raise for a server that answers, but not this role; in one line, which the server's need not be."""
     reason = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError) and "certificate" in reason:
+        reason += ": POSTGRES_SSL_CERT and _KEY name the one to show"
     return DatabaseUnavailable(f"PostgreSQL at {address} refuses: {reason}.")
 
 
@@ -334,8 +338,14 @@ async def open_pool(
         DatabaseUnavailable: the first connection can't be had.
 
     """
+
+    async def connect_as_now(_: str | None, **arguments: Any) -> asyncpg.Connection:
+        # The pool keeps its arguments for good, and certificates are renewed.
+        return await asyncpg.connect(**(arguments | encryption(address.ssl, address.tls)))
+
     size = size or address.pool_size
     pool = asyncpg.create_pool(
+        connect=connect_as_now,
         min_size=0,
         max_size=size,
         init=speak_utc,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from redis.asyncio.connection import Connection
 
-from telemetra.adapters.redis.connections import REDIS_LOST, connector
+from telemetra.adapters.redis.connections import REDIS_LOST, Connect
 from telemetra.adapters.redis.messages import VERSION, encode_header, encode_parts
 from telemetra.adapters.redis.subscription import Channels, RedisBusSubscription
 from telemetra.domain.changes import Step
@@ -33,8 +33,8 @@ class RedisLiveBus:
     which it refuses at once: a dead Redis must not slow down whoever leads.
     """
 
-    def __init__(self, url: str, *, namespace: str, publish_seconds: float = PUBLISH_SECONDS) -> None:
-        self._connect = connector(url)
+    def __init__(self, connect: Connect, *, namespace: str, publish_seconds: float = PUBLISH_SECONDS) -> None:
+        self._connect = connect
         self._channels = Channels(f"telemetra:{VERSION}:{namespace}")
         self._publish_seconds = publish_seconds
         self._publisher = secrets.token_bytes(8)
