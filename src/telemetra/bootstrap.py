@@ -310,8 +310,10 @@ async def examine_postgres_of(settings: Settings) -> list[Finding]:
 
 async def examine_redis_of(settings: Settings) -> list[Finding]:
     """Look at the Redis that is published to, if it runs."""
-    redis_url = _with_what_runs(settings).redis_url
-    return await examine_redis(redis_url) if redis_url else [_not_running("redis.reachable", "Valkey")]
+    settings = _with_what_runs(settings)
+    if settings.redis_url is None:
+        return [_not_running("redis.reachable", "Valkey")]
+    return await examine_redis(settings.redis_url, tls=settings.redis_tls)
 
 
 def _not_running(check: str, engine: str) -> Finding:

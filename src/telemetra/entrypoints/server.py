@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ GRACE_SECONDS: Final = 8
 """How long requests may take to finish after the signal to end; listeners are told at once."""
 
 _TICK_SECONDS: Final = 1.0
+
+_FIRST_WORD_SECONDS: Final = 0.5
+_START_SECONDS: Final = 60.0
 
 _FILES: Final = 1_048_576
 """As many as any process gets."""
@@ -81,7 +85,21 @@ class Server(uvicorn.Server):
 
 
 class Worker(Process):
-    """One of several processes that serve."""
+    """One of several processes that serve. It has `_START_SECONDS` to say its first word."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._made_at = monotonic()
+        self._has_answered = False
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """Whether it runs, and answers where it has answered before: on a busy machine a start takes its time."""
+        if not self.process.is_alive():
+            return False
+        if self._has_answered:
+            return self.ping(timeout)
+        self._has_answered = self.ping(_FIRST_WORD_SECONDS)
+        return self._has_answered or monotonic() - self._made_at < _START_SECONDS
 
     @property
     def server(self) -> uvicorn.Server:

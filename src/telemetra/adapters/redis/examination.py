@@ -9,10 +9,8 @@ from statistics import median
 from time import monotonic
 from typing import Any, Final
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     NoPermissionError,
@@ -22,8 +20,10 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from telemetra.adapters.redis.connections import connection_arguments
 from telemetra.adapters.redis.messages import VERSION
 from telemetra.domain.findings import CHECK_SECONDS, Finding, Status, look, note, ok, problem, warning
+from telemetra.tls import TlsFiles
 
 Check = Callable[[Redis], Awaitable[list[Finding]]]
 
@@ -35,15 +35,13 @@ _PROBE_LASTS_MS: Final = 1_000
 _ADDRESS: Final = "Does it run, and listen there? Look at REDIS_URL. Until it is back reads go to PostgreSQL, and updates may be 3 s late once."
 
 
-async def examine_redis(url: str) -> list[Finding]:
+async def examine_redis(url: str, *, tls: TlsFiles | None = None) -> list[Finding]:
     """Return what there is to find, all within a dozen seconds, whatever hangs."""
-    client = Redis.from_url(
-        url,
-        socket_timeout=CHECK_SECONDS,
-        socket_connect_timeout=CHECK_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
+    arguments = connection_arguments(url, tls)
+    arguments.update(
+        socket_timeout=CHECK_SECONDS, socket_connect_timeout=CHECK_SECONDS, decode_responses=True
     )
+    client = Redis.from_pool(ConnectionPool(**arguments))
     try:
         reach = await _check_reach(client, _name(url))
         findings = [reach]
