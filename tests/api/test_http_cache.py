@@ -24,7 +24,7 @@ from telemetra.adapters.memory import MemoryDatabase, MemoryFeed, memory_ports
 from telemetra.domain.changes import Step
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.ports import WantedStreams, every_stream
-from telemetra.domain.positions import Position, Snapshot
+from telemetra.domain.positions import NOTHING_SEEN, Position, Snapshot
 from telemetra.domain.queries import Answer, ListStreams, ReadMetrics
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
@@ -610,3 +610,36 @@ async def test_a_hit_leaves_a_line_like_any_other() -> None:
             "status": 200,
             "request_id": "mine",
         }
+
+
+async def test_no_cache_asks_the_database_and_what_it_answers_is_kept() -> None:
+    async with counting() as (service, metrics, _):
+        await service.get(METRICS)
+        for asked in range(2, 5):
+            assert (await service.get(METRICS, Cache_Control="no-cache")).status_code == 200
+            assert metrics.asked == asked
+            await service.get(METRICS, Cache_Control="max-age=0")
+            assert metrics.asked == asked
+        await service.write_window("lofi", 999)
+        anew = await service.get(METRICS + "?limit=1", Cache_Control="no-store, No-Cache")
+        assert anew.json()[0]["chat_count"] == 999
+
+
+async def test_those_who_want_it_anew_at_once_share_what_was_asked_after_they_came() -> None:
+    async with counting() as (service, metrics, _):
+        metrics.gate.clear()
+        metrics.reached.clear()
+        early = asyncio.create_task(service.get(METRICS))
+        await metrics.reached.wait()
+        late = [asyncio.create_task(service.get(METRICS, Cache_Control="no-cache")) for _ in range(5)]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        metrics.gate.set()
+        assert [answer.status_code for answer in await asyncio.gather(early, *late)] == [200] * 6
+        assert metrics.asked == 2
+
+
+async def test_the_position_of_a_listener_that_was_told_nothing_requires_nothing() -> None:
+    async with counting() as (service, _, _):
+        answer = await service.get(METRICS, Telemetra_Position=str(NOTHING_SEEN))
+        assert answer.status_code == 200

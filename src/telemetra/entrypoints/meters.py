@@ -53,11 +53,11 @@ class Meters:
         self.misses = Counter(
             "telemetra_cache_misses",
             "Reads that asked the database: nothing was kept (absent), it was too old (expired), nobody has told of "
-            "changes for a second (silent), or the client requires a newer one (position).",
+            "changes for a second (silent), the client requires a newer one (position), or none that is kept (no-cache).",
             ("reason",),
             registry=registry,
         )
-        for reason in ("absent", "expired", "silent", "position"):
+        for reason in ("absent", "expired", "silent", "position", "no-cache"):
             self.misses.labels(reason)
         self.refused_stores = Counter(
             "telemetra_shared_cache_refused_stores",

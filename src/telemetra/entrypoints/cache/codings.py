@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -48,13 +49,13 @@ def preferred_coding(values: Iterable[bytes]) -> bytes:
 
 
 def _weight(parameters: Iterable[bytes]) -> float:
-    """Return the `q` among these; what is none from 0 to 1 counts as 1, as if it were not there."""
+    """Return the `q` among these, from 0 to 1; what is no number counts as 1, as if it were not there."""
     for parameter in parameters:
         if parameter.startswith(b"q="):
             try:
                 weight = float(parameter[2:])
             except ValueError:
                 return 1.0
-            # Not a number compares with nothing, and would hide the weights of others.
-            return weight if 0.0 <= weight <= 1.0 else 1.0
+            # `nan` compares with nothing, and would hide the weights of others.
+            return 1.0 if math.isnan(weight) else min(max(weight, 0.0), 1.0)
     return 1.0

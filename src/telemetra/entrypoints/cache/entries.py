@@ -34,6 +34,7 @@ class Entry:
         "_headers",
         "_tag_text",
         "_variants",
+        "asked_at",
         "better_than_nothing_until",
         "expires_at",
         "headers",
@@ -52,6 +53,7 @@ class Entry:
         body: bytes,
         *,
         expires_at: float,
+        asked_at: int = 0,
     ) -> None:
         named = dict(headers)
         self.key = question.key
@@ -61,6 +63,8 @@ class Entry:
         self.better_than_nothing_until = 0.0
         """While the database is away: given though nobody can tell whether it still holds."""
         self.is_asked_again = False
+        self.asked_at = asked_at
+        """When the database was asked, as this process counts; 0: by another."""
         self.headers = headers
         self._tag_text = named[b"etag"].strip(b'"')
         self._headers = [(name, value) for name, value in headers if name not in {b"etag", b"content-length"}]

@@ -1,7 +1,7 @@
 """
 The shortest way: the answer to a plain GET leaves from the outermost layer, with all that the layers inside would have added.
 
-Whatever is not plain (another method, a required position, a trace) and whatever is no read that can be understood goes
+Whatever is not plain (another method, a required position, a trace, `no-cache`) and whatever is no read that can be understood goes
 through the layers; what they do to an answer is done here by the same functions.
 """
 
@@ -137,7 +137,7 @@ class FastPath:
                 if header in once:
                     return None
                 once[header] = value.decode("latin-1")
-            elif header in _NOT_PLAIN:
+            elif header in _NOT_PLAIN or (header == b"cache-control" and b"no-cache" in value.lower()):
                 return None
         name = sane_request_id(once.get(_REQUEST_ID, "")) or made_request_id()
         preferred = self._preferred(b",".join(codings)) if codings else b""

@@ -113,6 +113,8 @@ class _Asking:
     question: Question
     spelling: bytes
     required: Position | None
+    is_anew: bool
+    """Whether what is kept will not do, whoever keeps it."""
 
 
 class _Flight:
@@ -168,21 +170,29 @@ class CachedReads:
         return self._questions.recognise(scope, spelling) if self._cache.ports else None
 
     async def answer(
-        self, question: Question, spelling: bytes, required: Position | None = None
+        self,
+        question: Question,
+        spelling: bytes,
+        required: Position | None = None,
+        *,
+        is_anew: bool = False,
     ) -> Entry | Failure:
-        """Return the answer, kept or new, which includes what is required."""
-        asking, arrived = _Asking(question, spelling, required), next(self._ticks)
-        mark, is_known = self._freshness.mark(question.tag), self._freshness.is_known()
+        """Return the answer, kept or new, which includes what is required; `is_anew`: read after this call."""
+        asking, arrived = _Asking(question, spelling, required, is_anew), next(self._ticks)
+        mark = self._freshness.mark(question.tag)
+        is_known = self._freshness.is_known() and not is_anew
         is_owed_more = required is not None or not is_known
         for _ in range(_ATTEMPTS):
             entry = self._store.get(question.key, spelling)
+            if is_anew and entry is not None and entry.asked_at < arrived:
+                entry = None
             if entry is not None and self._serves(entry, required):
                 entry.is_asked_again = True
                 self._meters.hits_here.inc()
                 return entry
             flight = self._flights.get(question.key)
             if flight is None:
-                return await self._fill(asking, self._why_not(entry, required))
+                return await self._fill(asking, "no-cache" if is_anew else self._why_not(entry, required))
             # Whoever asked first asks for all; what began before somebody came, and was overtaken by a change that was
             # told before, or may have been by one that nobody here could hear of, is not for him.
             outcome = await asyncio.shield(flight.outcome)
@@ -238,7 +248,8 @@ class CachedReads:
             preferred_coding(map(str.encode, headers_named(scope, b"accept-encoding"))),
             ", ".join(headers_named(scope, b"if-none-match")) or None,
         )
-        kept = self._store.find(spelling)
+        is_anew = asks_anew(scope)
+        kept = None if is_anew else self._store.find(spelling)
         found = (kept and self._serves(kept, required) and kept) or self.recognise(scope, spelling)
         if found is None or is_too_wide(found.tag, verdict_of(scope)):
             await self._app(scope, receive, send)
@@ -247,7 +258,7 @@ class CachedReads:
             self._meters.hits_here.inc()
             outcome: Entry | Failure = found
         else:
-            outcome = await self.answer(found, spelling, required)
+            outcome = await self.answer(found, spelling, required, is_anew=is_anew)
         status, headers, body = await self.told(outcome, wishes)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
@@ -284,7 +295,7 @@ class CachedReads:
         """Ask the ports; what fails is told in the log once, for all who wait for it."""
         ports = self._cache.ports
         assert ports  # noqa: S101  (nothing is recognised without them)
-        mark = self._freshness.mark(asking.question.tag)
+        mark, asked_at = self._freshness.mark(asking.question.tag), next(self._ticks)
         try:
             reply = await asking.question.asked.reply(ports)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is told to the client, and in the log)
@@ -292,12 +303,12 @@ class CachedReads:
                 return kept
             self._refusals.note(error)
             return Failure(error)
-        return self._kept(asking, reply, mark)
+        return self._kept(asking, reply, mark, asked_at)
 
     async def _find_shared(self, asking: _Asking) -> Entry | None:
         """Return what another process has answered, if it still holds as far as this one knows."""
         question, required = asking.question, asking.required
-        if not self._freshness.is_known():
+        if asking.is_anew or not self._freshness.is_known():
             return None
         entry = await self._shared.get(question)
         if (
@@ -325,12 +336,12 @@ class CachedReads:
     def _better_than_nothing(self, asking: _Asking) -> Entry | None:
         """Return a kept answer that nothing is known against, while nobody can tell whether it still holds."""
         kept = self._store.get(asking.question.key)
-        if kept is None:
+        if kept is None or asking.is_anew:
             return None
         kept.better_than_nothing_until = self._clock() + _AWAY_SECONDS
         return kept if self._serves(kept, asking.required) else None
 
-    def _kept(self, asking: _Asking, reply: Reply, mark: Mark) -> Entry:
+    def _kept(self, asking: _Asking, reply: Reply, mark: Mark, asked_at: int) -> Entry:
         """Make an entry of an answer, and keep it where nothing has changed since it was read."""
         question = asking.question
         entry = Entry(
@@ -339,6 +350,7 @@ class CachedReads:
             reply.headers,
             reply.body,
             expires_at=self._clock() + question.ttl_seconds,
+            asked_at=asked_at,
         )
         if self._may_keep(entry, mark):
             is_kept = self._store.put(question.key, entry, asking.spelling)
@@ -354,6 +366,11 @@ def _of_required_history(outcome: Entry | Failure, required: Position | None) ->
         except PositionInvalid as error:
             return Failure(error)
     return outcome
+
+
+def asks_anew(scope: ReadScope) -> bool:
+    """Whether a client wants no answer that was kept before it asked (RFC 9111, section 5.2.1.4)."""
+    return any("no-cache" in value.lower() for value in headers_named(scope, b"cache-control"))
 
 
 def is_too_wide(tag: Tag, verdict: Verdict | None) -> bool:

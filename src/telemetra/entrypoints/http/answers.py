@@ -12,7 +12,7 @@ import msgspec
 from litestar import Request, Response
 
 from telemetra.domain.errors import PositionInvalid
-from telemetra.domain.positions import Position
+from telemetra.domain.positions import NOTHING_SEEN, Position
 from telemetra.domain.queries import Answer
 from telemetra.entrypoints.asgi import ReadScope
 from telemetra.entrypoints.http.headers import POSITION, headers_named
@@ -98,7 +98,9 @@ def required_position(scope: ReadScope) -> Position | None:
 
     """
     given = headers_named(scope, POSITION.lower().encode())
-    return Position.parse(", ".join(given)) if given else None
+    position = Position.parse(", ".join(given)) if given else None
+    # What a live listener is told before its snapshot: it has seen nothing, so there is nothing to include.
+    return None if position == NOTHING_SEEN else position
 
 
 def entity_tag(body: bytes) -> str:
