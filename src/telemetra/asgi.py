@@ -13,7 +13,7 @@ import threading
 
 import structlog
 
-from telemetra.bootstrap import create_application
+from telemetra.bootstrap import TracesImpossible, create_application
 from telemetra.logging import configure_logging
 from telemetra.settings import SettingsInvalid, find_oversights, load_settings
 
@@ -39,4 +39,7 @@ configure_logging(_settings.log_level, _settings.log_format)
 for _oversight in find_oversights(_settings):
     structlog.get_logger(__name__).warning("setting_overlooked", reason=_oversight)
 _leave_with_parent()
-app = create_application(_settings)
+try:
+    app = create_application(_settings)
+except TracesImpossible as error:
+    raise SystemExit(str(error)) from None

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import structlog
@@ -36,19 +36,25 @@ from telemetra.adapters.redis import examine_redis, open_redis
 from telemetra.adapters.tokens import TokenFile, TokensUnreadable
 from telemetra.domain.findings import Finding, note
 from telemetra.domain.ports import Credentials, Ports, StreamWriter, Vitals
-from telemetra.entrypoints.app import create_app
+from telemetra.entrypoints.app import create_app, route_templates
 from telemetra.entrypoints.lifespan import QuietEnd
+from telemetra.entrypoints.route_names import RouteNames
 from telemetra.settings import Settings
+
+if TYPE_CHECKING:
+    from telemetra.adapters.otel import Tracing
 
 __all__ = [
     "DataDirectoryInUse",
     "EngineFailed",
     "TokensUnreadable",
+    "TracesImpossible",
     "create_application",
     "examine_engines_of",
     "examine_postgres_of",
     "examine_redis_of",
     "find_database_url",
+    "make_tracing",
     "migrate_database",
     "open_ports",
     "open_writer",
@@ -58,6 +64,11 @@ __all__ = [
 ]
 
 _log = structlog.get_logger(__name__)
+
+
+class TracesImpossible(Exception):
+    """The settings want traces, and there can't be any; the message says what is missing."""
+
 
 _JOIN_SECONDS: Final = 30.0
 _JOIN_RETRY_SECONDS: Final = 0.1
@@ -70,14 +81,42 @@ def create_application(settings: Settings) -> Any:
     @asynccontextmanager
     async def open_all() -> AsyncIterator[Ports]:
         async with AsyncExitStack() as stack:
+            if tracing:
+                await stack.enter_async_context(tracing.exporting())
             ports = await _open_ports_on_what_runs(settings, stack)
             watch = asyncio.create_task(_leave_with_engines(settings), name="leave-with-engines")
             try:
-                yield ports
+                yield tracing.ports(ports) if tracing else ports
             finally:
                 watch.cancel()
 
-    return QuietEnd(create_app(open_all, settings))
+    tracing = make_tracing(settings)
+    app = QuietEnd(create_app(open_all, settings))
+    return tracing.requests(app, RouteNames(route_templates(settings)).find) if tracing else app
+
+
+def make_tracing(settings: Settings) -> Tracing | None:
+    """
+    Return what traces, where the settings want traces.
+
+    Raises:
+        TracesImpossible: its packages are not installed, or can't use what the environment tells them.
+
+    """
+    if settings.traces_endpoint is None:
+        return None
+    try:
+        # Its libraries are there only where somebody wants traces.
+        from telemetra.adapters.otel import Tracing  # noqa: PLC0415
+
+        return Tracing(settings.traces_endpoint)
+    except ModuleNotFoundError as error:
+        raise TracesImpossible(
+            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, whose packages are not installed: "
+            "pip install 'telemetra[otel]'"
+        ) from error
+    except ValueError as error:
+        raise TracesImpossible(f"OpenTelemetry can't use what the environment tells it: {error}") from error
 
 
 async def _open_ports_on_what_runs(settings: Settings, stack: AsyncExitStack) -> Ports:

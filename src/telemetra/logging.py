@@ -21,7 +21,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
-_CHATTY_LIBRARIES: Final = ("alembic", "httpcore", "httpx", "websockets")
+_CHATTY_LIBRARIES: Final = ("alembic", "httpcore", "httpx", "urllib3", "websockets")
 """They tell each request, each frame or how they are set up, at INFO or DEBUG."""
 
 
@@ -66,9 +66,9 @@ def log_request(
     As JSON it takes a shorter way than other lines, which ends in the same place: there are as many of it as of all others
     together a thousand times.
     """
-    if trace_id is None and _processors and _processors[-1] is _to_json:
+    if _processors and _processors[-1] is _to_json:
         if _requests.is_on:
-            _requests.add(method, path, status, milliseconds, request_id)
+            _requests.add(method, path, status, milliseconds, request_id, trace_id)
         return
     _log.info(
         "http_request",
@@ -97,7 +97,15 @@ class _RequestLines:
         self._called_by: asyncio.AbstractEventLoop | None = None
         """The loop that will write what waits."""
 
-    def add(self, method: str, path: str, status: int, milliseconds: float, request_id: str) -> None:
+    def add(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        milliseconds: float,
+        request_id: str,
+        trace_id: str | None,
+    ) -> None:
         now = time.time()
         second = int(now)
         if second != self._second:
@@ -108,10 +116,11 @@ class _RequestLines:
             if len(self._paths) >= _PATHS_REMEMBERED:
                 self._paths.clear()
             shown = self._paths[path] = _encoder.encode(path).decode()
+        traced = f',"trace_id":"{trace_id}"' if trace_id else ""
         self._waiting.append(
             f'{{"timestamp":"{self._time}.{int((now - second) * 1e6):06d}Z","level":"info","event":"http_request",'
             f'"method":{_encoder.encode(method).decode() if method != "GET" else _GET},"path":{shown},'
-            f'"status":{status},"duration_ms":{milliseconds:.2f},"request_id":"{request_id}"}}'
+            f'"status":{status},"duration_ms":{milliseconds:.2f},"request_id":"{request_id}"{traced}}}'
         )
         try:
             loop = asyncio.get_running_loop()

@@ -110,3 +110,12 @@ def is_origin(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path
+
+
+def is_web_url(text: str) -> bool:
+    """Whether a text is the address of something on a web server."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        return False

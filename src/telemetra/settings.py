@@ -21,6 +21,7 @@ from telemetra.setting_values import (
     is_network,
     is_origin,
     is_redis_url,
+    is_web_url,
 )
 from telemetra.tls import TlsFiles
 from telemetra.tls_settings import find_postgres_tls_problems, find_redis_tls_problems
@@ -131,6 +132,20 @@ class Settings:
     live_max_listeners_per_address: Count = 10_000
     live_messages_per_minute: Count = 120
     """What a listener may send."""
+
+    otel_exporter_otlp_endpoint: str | None = dataclasses.field(default=None, repr=False, metadata=_SECRET)
+    """Where an OpenTelemetry collector takes OTLP over HTTP; its standard name. Unset: no traces."""
+    otel_exporter_otlp_traces_endpoint: str | None = dataclasses.field(
+        default=None, repr=False, metadata=_SECRET
+    )
+    """The same for traces alone, with the path."""
+
+    @property
+    def traces_endpoint(self) -> str | None:
+        """The URL that takes traces, by the rules of OpenTelemetry; None: there are none."""
+        if self.otel_exporter_otlp_endpoint and not self.otel_exporter_otlp_traces_endpoint:
+            return f"{self.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"
+        return self.otel_exporter_otlp_traces_endpoint
 
     @property
     def postgres_tls(self) -> TlsFiles | None:
@@ -270,6 +285,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         for proxy in values.get("trusted_proxies", ())
         if not is_network(proxy)
     ]
+    for name in ("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint"):
+        if (url := values.get(name)) and not is_web_url(url):
+            problems.append(f"{name.upper()}: expected http://host[:port][/path] or https://...")
     host = values.get("postgres_host")
     if host is not None and not is_host(host):
         # Not shown: whoever writes a URL here writes the password too.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
+
+from opentelemetry.sdk.trace import TracerProvider
 
 from telemetra.adapters.memory import (
     MemoryAnswers,
@@ -15,6 +18,7 @@ from telemetra.adapters.memory import (
     MemoryWriter,
     memory_ports,
 )
+from telemetra.adapters.otel.ports import traced_ports
 from telemetra.adapters.postgres import PostgresAddress, open_postgres, open_writer
 from telemetra.domain.ports import Ports
 from tests.contract.memory_script import MemoryScript
@@ -22,7 +26,7 @@ from tests.contract.postgres_script import PostgresScript
 from tests.contract.world import BOUND_SECONDS, World
 from tests.databases import strangers
 
-BACKENDS: Final = ["memory_world", "postgres_world"]
+BACKENDS: Final = ["memory_world", "postgres_world", "traced_world"]
 """Names of the fixtures that open a world each."""
 
 STRANGERS: Final = 6
@@ -58,6 +62,14 @@ async def open_memory_world() -> AsyncIterator[World]:
         interrupt=interrupt,
         forget_removals=forget_removals,
     )
+
+
+@asynccontextmanager
+async def open_traced_world() -> AsyncIterator[World]:
+    """Open a database in memory, each of whose ports is traced: whoever asks notices nothing."""
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("tests")
+    async with open_memory_world() as world:
+        yield dataclasses.replace(world, ports=traced_ports(world.ports, tracer))
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from telemetra.adapters.postgres import PostgresAddress
-from tests.contract.backends import BACKENDS, open_memory_world, open_postgres_world
+from tests.contract.backends import BACKENDS, open_memory_world, open_postgres_world, open_traced_world
 from tests.contract.buses import BusWorld, open_memory_bus, open_redis_bus
 from tests.contract.world import World
 
@@ -21,6 +21,12 @@ async def memory_world() -> AsyncIterator[World]:
 @pytest.fixture
 async def postgres_world(database: PostgresAddress) -> AsyncIterator[World]:
     async with open_postgres_world(database) as world:
+        yield world
+
+
+@pytest.fixture
+async def traced_world() -> AsyncIterator[World]:
+    async with open_traced_world() as world:
         yield world
 
 

@@ -6,7 +6,7 @@ The only module that sees both sides. Everything it needs of the world comes thr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from time import monotonic
@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -119,7 +120,7 @@ def create_app(
     reads = (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ)
     cached = CachedReads(inner, response_cache, reads, settings, refusals)
     origins = CrossOrigin(Gated(cached, gate, refusals), settings.cors_origins)
-    names = RouteNames(route.path_format for route in routes.routes)
+    names = RouteNames(route_templates(settings))
     outer = RequestLog(origins, meters, names)
     whole: App = FastPath(outer, cached, origins, gate, refusals, meters, names)
     if settings.trusted_proxies:
@@ -138,6 +139,16 @@ def api_routes(settings: Settings, gate: Gate) -> list[ControllerRouterHandler]:
         before_request=require_readable_position,
     )
     return [index_route(settings.api_title), get_liveness, get_readiness, streams, tickets]
+
+
+def route_templates(settings: Settings) -> Iterator[str]:
+    """Yield the paths of all routes, each with what it leaves open in braces."""
+    others = [*documentation_routes(bytes, ""), exposition_route(bytes), ask_for_a_socket]
+    for handler in (*api_routes(settings, Gate(settings)), *others):
+        if isinstance(handler, Router):
+            yield from (route.path_format for route in handler.routes)
+        elif isinstance(handler, BaseRouteHandler):
+            yield from handler.paths
 
 
 def openapi_document(settings: Settings | None = None) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import click
 import structlog
 
-from telemetra.bootstrap import DataDirectoryInUse, EngineFailed, TokensUnreadable
+from telemetra.bootstrap import DataDirectoryInUse, EngineFailed, TokensUnreadable, TracesImpossible
 from telemetra.domain.errors import TelemetraError
 from telemetra.logging import configure_logging
 from telemetra.settings import Settings, SettingsInvalid, find_oversights, load_settings
+
+_KNOWN: Final = (SettingsInvalid, EngineFailed, DataDirectoryInUse, TokensUnreadable, TracesImpossible)
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +34,6 @@ def one_line_failures(**given: Any) -> Iterator[Settings]:
         for oversight in find_oversights(settings):
             _log.warning("setting_overlooked", reason=oversight)
         yield settings
-    except (SettingsInvalid, TelemetraError, EngineFailed, DataDirectoryInUse, TokensUnreadable) as error:
+    except (*_KNOWN, TelemetraError) as error:
         told = "; ".join([str(error), *getattr(error, "__notes__", ())])
         raise click.ClickException(told) from error

@@ -20,7 +20,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import STARTUP_FAILURE
 
-from telemetra.bootstrap import open_ports, open_writer, run_dependencies
+from telemetra.bootstrap import make_tracing, open_ports, open_writer, run_dependencies
 from telemetra.domain.moments import Moment
 from telemetra.domain.ports import StreamWriter
 from telemetra.domain.streams import Stream
@@ -58,6 +58,7 @@ def serve_command(*, host: str | None, port: int | None, workers: int, demo: boo
               POSTGRES_HOST=db REDIS_URL=redis://cache telemetra serve --host 0.0.0.0 --workers 4
     """
     with one_line_failures(host=host, port=port) as settings, _clean_end():
+        make_tracing(settings)
         allow_open_files()
         listener = _listen(settings)
         with (
