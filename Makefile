@@ -56,7 +56,9 @@ coverage: .venv/.installed-dev ## Run the suite and show what it covers: here, a
 bench-detector: .venv/.installed ## Judge the detector on real minutes
 	$(BIN)/python bench/detector.py
 
-bench: bench-live bench-http ## All benchmarks of speed
+bench: ## All benchmarks of speed, one after the other, whatever misses
+	@failed=0; $(MAKE) --no-print-directory bench-live || failed=1; \
+		$(MAKE) --no-print-directory bench-http || failed=1; exit $$failed
 
 bench-http: .venv/.installed-dev ## Measure the reads beside what others make of this machine; PARTS= and QUICK=1 choose
 	$(BIN)/python -m bench.http $(PARTS) $(if $(QUICK),--quick)

@@ -115,7 +115,11 @@ def _rows(many: dict[str, list[Load]], one: dict[str, list[Load]]) -> list[Row]:
         rows.append(row("hit, to FastAPI with 100 pydantic models and no database", 10, "hit", "FastAPI"))
     else:
         rows.append(
-            Row(figure="hit, to FastAPI", wanted=">= 10", got="FastAPI is not installed: pip install fastapi")
+            Row(
+                figure="hit, to FastAPI",
+                wanted=">= 10",
+                got="FastAPI is not installed: .venv/bin/pip install fastapi",
+            )
         )
     waiting = median(load.idle_seconds / load.seconds for load in many["bare"])
     rows.append(

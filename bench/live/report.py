@@ -15,8 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 RESULTS: Final = Path(__file__).resolve().parents[1] / "results"
 _PACKAGES: Final = ("telemetra", "uvicorn", "uvloop", "websockets", "litestar", "msgspec", "asyncpg")
+_FILE_WIDTH: Final = 160
 _VERDICTS: Final = {True: "yes", False: "NO", None: "-"}
 
 
@@ -37,24 +43,19 @@ class Row:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def print_rows(rows: Sequence[Row]) -> None:
-    """Print a table."""
-    table = [("figure", "wanted", "got", "ratio", "met")]
-    table += [
-        (
-            row.figure,
-            row.wanted,
-            row.got,
-            "" if row.ratio is None else f"{row.ratio:.2f}",
-            _VERDICTS[row.met],
-        )
-        for row in rows
-    ]
-    widths = [max(len(line[column]) for line in table) for column in range(5)]
-    for number, line in enumerate(table):
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-        if number == 0:
-            print("  ".join("-" * width for width in widths))
+def print_rows(rows: Sequence[Row], *, judged: bool = True) -> None:
+    """Print a table; unless `judged`, nothing is said of what is met."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in ("figure", "wanted", "got"):
+        table.add_column(name, overflow="fold")
+    table.add_column("ratio", justify="right")
+    table.add_column("met")
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        verdict = _VERDICTS[row.met if judged else None]
+        table.add_row(*(Text(cell) for cell in (row.figure, row.wanted, row.got, ratio, verdict)))
+    # As wide as the terminal; in a file wide enough to be read.
+    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH, highlight=False).print(table)
 
 
 def print_machine(machine: Mapping[str, Any]) -> None:

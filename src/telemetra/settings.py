@@ -84,6 +84,9 @@ class Settings:
     api_tokens_file: Path | None = None
     """Whose bearers may read; unset: everybody."""
 
+    telemetra_token: str | None = dataclasses.field(default=None, repr=False, metadata=_SECRET)
+    """What `telemetra tail` shows a service that asks for a token."""
+
     telemetra_data_dir: Path = dataclasses.field(default_factory=lambda: user_data_path("telemetra"))
     """Where the embedded engines keep their data."""
 

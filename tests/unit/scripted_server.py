@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 20.0
 AT = "2026-01-01T12:00:00Z"
 
 Conversation: TypeAlias = Callable[[ServerConnection], Awaitable[None]]
-Refusal: TypeAlias = tuple[HTTPStatus, dict[str, str]]
+Refusal: TypeAlias = tuple[HTTPStatus, dict[str, str], str]
 
 
 class ScriptedServer:
@@ -36,10 +36,10 @@ class ScriptedServer:
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Take the next part of the script: to refuse the handshake, or to talk."""
         self.requests.append(request)
-        part = self._script.pop(0) if self._script else (HTTPStatus.FORBIDDEN, {})
+        part = self._script.pop(0) if self._script else (HTTPStatus.FORBIDDEN, {}, "")
         if isinstance(part, tuple):
-            status, headers = part
-            response = connection.respond(status, "")
+            status, headers, text = part
+            response = connection.respond(status, text)
             response.headers.update(headers)
             return response
         self._playing[connection] = part
@@ -100,7 +100,12 @@ def repeat(message: dict[str, Any]) -> Conversation:
 
 def refuse(status: HTTPStatus, **headers: str) -> Refusal:
     """Refuse the handshake."""
-    return status, {name.replace("_", "-"): value for name, value in headers.items()}
+    return status, {name.replace("_", "-"): value for name, value in headers.items()}, ""
+
+
+def problem(status: HTTPStatus, detail: str) -> Refusal:
+    """Refuse the handshake, and say why."""
+    return status, {}, json.dumps({"detail": detail})
 
 
 def message(kind: str, position: str | None = None, **content: Any) -> dict[str, Any]:

@@ -374,7 +374,7 @@ def test_the_command_sums_up_and_ends_with_0_when_all_went_in(
     write(log_file, line(1) + line(2) + b'{"t":3,"viewers":10}\n' + line(61))
     result = run(log_file, "--stream", "s")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "s: 3 messages and 1 viewer counts read" in result.stdout
+    assert "s: 3 messages and 1 viewer count read" in result.stdout
     assert "stored 2 windows up to 2025-01-01T00:02:00Z and 0 moments" in result.stdout
 
 

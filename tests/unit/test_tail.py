@@ -28,6 +28,7 @@ from tests.unit.scripted_server import (
     metrics,
     moment,
     playing,
+    problem,
     refuse,
     repeat,
     snapshot,
@@ -263,7 +264,8 @@ async def test_a_service_that_is_not_there_yet_is_waited_for() -> None:
     ) as server:
         result = await tail("s", "--url", server.url)
     said = result.stderr.splitlines()
-    assert said[:2] == ["no connection (HTTP 503); trying again in 0.00 s", "connected"]
+    address = server.url.removeprefix("http://")
+    assert said[:2] == [f"no connection to {address} (HTTP 503); trying again in 0.00 s", "connected"]
     assert len(said) == 3
 
 
@@ -371,3 +373,18 @@ async def test_a_terminal_or_pipe_without_unicode_gets_escapes(tmp_path: Path) -
         output, errors = await ended(process)
     assert output == rb"title: \u65e5\u672c" + b"\n"
     assert b"Traceback" not in errors
+
+
+async def test_a_token_is_shown_to_a_service_that_asks_for_one() -> None:
+    async with playing(talk(connected("p0"), code=4404), talk(connected("p0"), code=4404)) as server:
+        await tail("s", "--url", server.url, TELEMETRA_TOKEN="tlm_secret")
+        await tail("s", "--url", server.url)
+    shown = [request.headers.get("Authorization") for request in server.requests]
+    assert shown == ["Bearer tlm_secret", None]
+
+
+async def test_what_a_problem_says_is_told() -> None:
+    async with playing(problem(HTTPStatus.UNAUTHORIZED, "A token is needed.")) as server:
+        result = await tail("s", "--url", server.url)
+    assert result.exit_code == 1
+    assert "HTTP 401: A token is needed." in result.stderr

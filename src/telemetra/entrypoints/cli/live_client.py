@@ -52,6 +52,7 @@ async def follow(
     stream_id: str,
     *,
     since: str | None = None,
+    token: str | None = None,
     on_lost: Callable[[ConnectionLost], None] = lambda _lost: None,
     random: Random | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -66,6 +67,7 @@ async def follow(
         base_url: The server's address, `http(s)://` or `ws(s)://`; a path is kept as a prefix.
         stream_id: Any text; it goes into the path as one segment.
         since: A position to begin at: of a message processed earlier, or a `Telemetra-Position` header's.
+        token: What the service asks for, if it does.
         on_lost: Is told of each connection that ends or does not come about, before the wait for the next one.
         random: Draws the waits.
         sleep: Waits so many seconds.
@@ -80,7 +82,7 @@ async def follow(
     backoff = Backoff(random or Random())  # noqa: S311  (spreads reconnects, guards nothing)
     while True:
         try:
-            async with aclosing(messages_of(_resuming(url, position))) as messages:
+            async with aclosing(messages_of(_resuming(url, position), token)) as messages:
                 async for message in messages:
                     position = _position_after(message, position)
                     if message.head.type not in {"connected", "error"}:

@@ -89,16 +89,16 @@ class LiveMessage:
 _decoder: Final = msgspec.json.Decoder(MessageHead)
 
 
-async def messages_of(url: str) -> AsyncGenerator[LiveMessage]:
+async def messages_of(url: str, token: str | None = None) -> AsyncGenerator[LiveMessage]:
     """
-    Connect, and yield the messages until the connection ends; it does so only by raising.
+    Connect, with a token where the service asks for one, and yield the messages until the connection ends; it does so only by raising.
 
     Raises:
         ConnectionBroken: it may be tried again.
         FollowingRefused: it may not.
 
     """
-    connection = await _open(url)
+    connection = await _open(url, token)
     silence_seconds, last_words = _SILENCE_SECONDS, None
     try:
         while True:
@@ -112,7 +112,7 @@ async def messages_of(url: str) -> AsyncGenerator[LiveMessage]:
         await connection.close()
 
 
-async def _open(url: str) -> ClientConnection:
+async def _open(url: str, token: str | None) -> ClientConnection:
     # What a machine says to itself is none of its proxy's business.
     proxy: Literal[True] | None = None if parse_uri(url).host in _LOOPBACK else True
     try:
@@ -125,6 +125,7 @@ async def _open(url: str) -> ClientConnection:
             ping_timeout=_PING_SECONDS,
             close_timeout=_CLOSE_SECONDS,
             proxy=proxy,
+            additional_headers={"Authorization": f"Bearer {token}"} if token else None,
         )
     except (OSError, WebSocketException, ValueError, ImportError) as error:
         # The last two: a redirect to nowhere, and a kind of proxy that wants another package.
@@ -185,9 +186,23 @@ def _why_unopened(error: Exception) -> ConnectionBroken | FollowingRefused:
 def _why_answered(response: Response) -> ConnectionBroken | FollowingRefused:
     status = response.status_code
     if status < _SERVER_ERRORS and status not in _PASSING_STATUSES:
-        return FollowingRefused(f"The server answers HTTP {status} and does not open the live socket.")
+        told = _told_by(response)
+        said = f": {told}" if told else " and does not open the live socket."
+        return FollowingRefused(f"The server answers HTTP {status}{said}")
     pause = _SECONDS.fullmatch(response.headers.get("Retry-After", ""))
     return ConnectionBroken(f"HTTP {status}", advised_seconds=_advised(int(pause[0])) if pause else None)
+
+
+class _Problem(Struct):
+    detail: str
+
+
+def _told_by(response: Response) -> str:
+    """Return what a problem (RFC 9457) says, if the answer is one."""
+    try:
+        return msgspec.json.decode(bytes(response.body), type=_Problem).detail
+    except (msgspec.DecodeError, RecursionError):
+        return ""
 
 
 def _told(error: OSError) -> str:

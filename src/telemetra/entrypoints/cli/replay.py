@@ -151,7 +151,7 @@ async def _replay(open_writer: OpenWriter, file: Path, options: ReplayOptions) -
 
 def _told(summary: ReplaySummary, stream_id: str, target: str | None) -> str:
     until = f" up to {summary.stored_until:%Y-%m-%dT%H:%M:%SZ}" if summary.stored_until else ""
-    read = f"{summary.messages:,} messages and {summary.viewer_samples:,} viewer counts read"
+    read = f"{summary.messages:,} messages and {_counted(summary.viewer_samples)} read"
     pace = f"in {summary.seconds:.2f} s ({summary.messages_per_second:,.0f} messages/s)"
     into = f" into {target}" if target else ""
     lines = [
@@ -163,3 +163,7 @@ def _told(summary: ReplaySummary, stream_id: str, target: str | None) -> str:
     if summary.bad_lines:
         lines.append(f"left out, lines that could not be used: {summary.bad_lines:,}")
     return "\n".join(lines)
+
+
+def _counted(viewer_samples: int) -> str:
+    return "1 viewer count" if viewer_samples == 1 else f"{viewer_samples:,} viewer counts"

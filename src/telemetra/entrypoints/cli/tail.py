@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -65,7 +66,8 @@ def tail_command(
     Follow a stream: its newest windows, then every window and moment as it is written.
 
     A lost connection is taken up again, for as long as it takes, exactly where it broke off; standard error tells of it.
-    Times are in UTC. A stream is any that the service knows, such as the demo's.
+    Times are in UTC. A stream is any that the service knows, such as the demo's. Where the service asks for a token, name it
+    by TELEMETRA_TOKEN.
 
     \b
     Example:
@@ -79,7 +81,8 @@ def tail_command(
     show = _print_json if as_json else TailDisplay(_console()).show
     try:
         with one_line_failures() as settings:
-            asyncio.run(_tail(url or own_url(settings.host, settings.port), stream_id, since, show))
+            address = url or own_url(settings.host, settings.port)
+            asyncio.run(_tail(address, stream_id, since, settings.telemetra_token, show))
     except UrlInvalid as error:
         raise click.BadParameter(str(error), ctx, param_hint="--url") from error
     except FollowingRefused as refused:
@@ -91,9 +94,12 @@ def tail_command(
         ctx.exit(EXIT_INTERRUPTED)
 
 
-async def _tail(url: str, stream_id: str, since: str | None, show: Callable[[str], None]) -> None:
-    outages = _Outages(since)
-    async with aclosing(follow(url, stream_id, since=since, on_lost=outages.lost)) as messages:
+async def _tail(
+    url: str, stream_id: str, since: str | None, token: str | None, show: Callable[[str], None]
+) -> None:
+    outages = _Outages(since, urlsplit(url).netloc.rpartition("@")[2])
+    following = follow(url, stream_id, since=since, token=token, on_lost=outages.lost)
+    async with aclosing(following) as messages:
         async for message in messages:
             if message.head.type == "connected":
                 outages.connected(message)
@@ -103,8 +109,9 @@ async def _tail(url: str, stream_id: str, since: str | None, show: Callable[[str
 class _Outages:
     """Tells on standard error that the connection is gone, once until it is back, and what that means."""
 
-    def __init__(self, since: str | None) -> None:
+    def __init__(self, since: str | None, server: str) -> None:
         self._asked = since
+        self._server = server
         self._was_connected = False
         self._away = False
 
@@ -117,7 +124,9 @@ class _Outages:
         if self._was_connected:
             _tell(f"connection lost ({printable(lost.reason)}); reconnecting in {delay}")
         else:
-            _tell(f"no connection ({printable(lost.reason)}); trying again in {delay}")
+            _tell(
+                f"no connection to {printable(self._server)} ({printable(lost.reason)}); trying again in {delay}"
+            )
 
     def connected(self, message: LiveMessage) -> None:
         back = "back" if self._was_connected else "connected"
