@@ -279,3 +279,22 @@ async def test_a_handshake_that_the_library_does_not_read_is_answered(
             writer.transport.abort()
         assert answer.startswith(b"HTTP/1.1 " + status)
         assert server.hub.listeners == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (Frame(Opcode.TEXT, b"x" * 4_000_000).serialize(mask=True), CloseCode.TOO_LARGE),
+        (Frame(Opcode.TEXT, b"\xff").serialize(mask=True) * 200_000, CloseCode.BAD_TEXT),
+    ],
+)
+async def test_who_breaks_the_protocol_learns_why_while_it_still_speaks(
+    database: MemoryDatabase, frame: bytes, code: int
+) -> None:
+    """To close on what has yet to be read would reset the connection, and the close frame with it."""
+    async with serve(database) as server, server.deaf() as client, asyncio.timeout(PATIENCE_SECONDS):
+        await server.until(lambda: server.hub.listeners == 1)
+        await asyncio.get_running_loop().sock_sendall(client, frame)
+        await server.until(lambda: server.hub.listeners == 0)
+        received = await _read_to_the_end(client)
+    assert received[received.rindex(bytes((0x88,))) + 2 :].startswith(code.to_bytes(2, "big"))

@@ -81,12 +81,7 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
         self.conn.send_close(ending.code, ending.reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        if self.read_paused:
-            # The client's own close frame is to be heard.
-            self.read_paused = False
-            self.transport.resume_reading()
-        # While there is such a timer, the stock class leaves the connection to the closing handshake.
-        self.close_timer = self._cut_soon()
+        self._read_to_the_end()
 
     async def ended(self) -> None:
         """Return: the connection ends by itself."""
@@ -102,6 +97,14 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._cut is None or self._cut.cancelled():
             self._cut = self.loop.call_later(FAREWELL_SECONDS, self.transport.abort)
         return self._cut
+
+    def _read_to_the_end(self) -> None:
+        """Hear what the client has yet to say, its close frame at last, for a while."""
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        # While there is such a timer, the stock class leaves the connection to the closing handshake.
+        self.close_timer = self._cut_soon()
 
     def _takes_control_frame(self) -> bool:
         """Whether a ping or pong is still within the rules; the connection ends where it is not."""
@@ -167,9 +170,18 @@ class LiveWebSocketProtocol(WebSocketsSansIOProtocol):
         self._cut_soon()
 
     def handle_parser_exception(self) -> None:
-        self._let_go(CloseCode.ABNORMAL if self.conn.close_sent is None else self.conn.close_sent.code)
-        super().handle_parser_exception()
-        self._cut_soon()
+        if self.close_sent:
+            return
+        close: Any = self.conn.close_sent
+        self._let_go(close.code)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.stop_keepalive()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # The stock class closes at once: with something yet to be read that resets the connection, and the close frame is lost.
+        self._read_to_the_end()
 
     def handle_ping(self) -> None:
         pong = b"".join(self.conn.data_to_send())
