@@ -191,7 +191,7 @@ async def test_empty_parts_of_a_query_are_nothing(service: Service, query: str) 
     "segment",
     [
         b"%00", b"a%00b", b"%ff", b"%c3%28", b"%ED%A0%80", b"%zz", b"%", b"a%2", b"x" * 513, b"x" * 10_240,
-        b"%C3%A9" * 257, b"\xff\xfe",
+        b"%C3%A9" * 257, b"\xff\xfe", b"%2%35", b"%%34%31", b"%6%63ofi",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("resource", [b"", b"/metrics", b"/moments"])

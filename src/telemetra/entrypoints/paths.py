@@ -67,7 +67,8 @@ def _quoted(sent: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def _canonical(sent: str) -> str:
-    path = _ESCAPE.sub(_canonical_escape, sent)
+    # Beside a broken escape a decoded letter would make a whole one: `%6%63` is no `%6c`.
+    path = sent if _BROKEN_ESCAPE.search(sent) else _ESCAPE.sub(_canonical_escape, sent)
     while "//" in path:
         path = path.replace("//", f"/{_EMPTY_SEGMENT}/")
     return path

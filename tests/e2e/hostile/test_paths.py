@@ -29,6 +29,8 @@ _IDS_OF_NO_STREAM = [
     (b"%zz", 422, "no hexadecimal digits"),
     (b"%", 422, "a percent sign alone"),
     (b"demo%2", 422, "an escape that breaks off"),
+    (b"%6%34emo", 422, "an escape that only decoding would make whole"),
+    (b"%%36%34emo", 422, "an escape that only decoding would make whole, to the letter"),
     (b"%u0064emo", 422, "no escape of any standard"),
     (b"x" * 513, 422, "a byte too long"),
     (b"x" * 10_240, 422, "ten kilobytes"),
