@@ -62,6 +62,9 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _part_decoder: Final = msgspec.msgpack.Decoder(_Part)
 _header_decoder: Final = msgspec.msgpack.Decoder(_Header)
 
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises for what it can't read."""
+
 
 class MessageUnreadable(Exception):
     """A message is none of these."""
@@ -121,7 +124,7 @@ class StepAssembly:
         """
         try:
             part = _part_decoder.decode(message)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise MessageUnreadable(str(error)) from error
         if part.step != self._step:
             self._step, self._parts = part.step, {}
@@ -137,7 +140,7 @@ class StepAssembly:
         """
         try:
             header = _header_decoder.decode(message)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise MessageUnreadable(str(error)) from error
         parts = self._parts if header.step == self._step else {}
         self._step, self._parts = b"", {}
