@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import time
 from typing import Final
 
@@ -11,9 +12,12 @@ from msgspec import Struct
 
 from telemetra.domain.errors import PositionInvalid
 from telemetra.domain.positions import Position
-from telemetra.entrypoints.cache.entries import Entry
+from telemetra.entrypoints.cache.entries import Entry, Headers
 from telemetra.entrypoints.cache.questions import Question
+from telemetra.entrypoints.http.answers import REPLY_HEADERS
 from telemetra.entrypoints.http.index import VERSION
+
+_PRINTABLE: Final = re.compile(rb"[ -~]*")
 
 _log = structlog.get_logger(__name__)
 
@@ -48,9 +52,10 @@ def decode(content: bytes, question: Question, *, now: float) -> Entry | None:
     try:
         written = _decoder.decode(content)
         position = Position.parse(written.position)
-        if written.version != VERSION or not any(name == b"etag" for name, _ in written.headers):
+        if written.version != VERSION:
             return None
-    except (msgspec.DecodeError, PositionInvalid) as error:
+        _require_ours(written.headers)
+    except (msgspec.DecodeError, PositionInvalid, ValueError) as error:
         _log.warning("shared_answer_unreadable", reason=str(error))
         return None
     return Entry(
@@ -58,5 +63,21 @@ def decode(content: bytes, question: Question, *, now: float) -> Entry | None:
         position,
         written.headers,
         written.body,
-        expires_at=now + min(written.expires_at - time(), question.ttl_seconds),
+        # In this order: not a number is less than nothing.
+        expires_at=now + min(question.ttl_seconds, written.expires_at - time()),
     )
+
+
+def _require_ours(headers: Headers) -> None:
+    """
+    Look at the headers before they are anybody's: the server would fail at some, and clients believe others.
+
+    Raises:
+        ValueError: an answer of ours does not have such.
+
+    """
+    names = {name for name, _ in headers}
+    if b"etag" not in names or not names <= REPLY_HEADERS:
+        raise ValueError("It has not the headers of an answer.")
+    if not all(_PRINTABLE.fullmatch(value) for _, value in headers):
+        raise ValueError("A header's value is none.")

@@ -21,6 +21,10 @@ VARY: Final = "Accept, Accept-Encoding"
 """And `Origin`, which the layer that decides about origins adds to every answer."""
 # With any max-age a browser would show old data after a live update said that there is new; a 304 is cheap.
 CACHE_CONTROL: Final = "no-cache"
+REPLY_HEADERS: Final = frozenset(
+    {b"etag", b"cache-control", b"vary", POSITION.lower().encode(), b"content-type", b"link"}
+)
+"""The headers that a reply may have."""
 _TAG_DIGITS: Final = 32
 
 _ENTITY_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
