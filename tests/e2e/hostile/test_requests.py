@@ -148,7 +148,7 @@ _ONE_OR_TWO = [
     (_request(b"If-None-Match: *") + _NEXT, [304, 200], "nor has 304"),
     (_request(b"Connection: close") + _NEXT, [200], "the last one is the last"),
     (
-        _request() + _request(_CHUNKED) + b"zz\r\n\r\n" + _NEXT,
+        _request() + _request(_CHUNKED, b"X-Request-ID: " + _NAME) + b"zz\r\n\r\n" + _NEXT,
         [200],
         "what was asked before a bad one is answered",
     ),

@@ -88,7 +88,7 @@ _MOMENTS: list[tuple[dict[str, str], dict[str, Any], str]] = [
 ]  # fmt: skip
 
 _CASES = [
-    pytest.param(table, path, fixed | given, wanted, id=f"{path}: {why}")
+    pytest.param(table, path, fixed | given, wanted, id=f"{path}: {why}".replace(" ", "-"))
     for table, path, fixed, cases in (
         ("chat_summary_minute", "metrics", _WINDOW, _WINDOWS),
         ("moments", "moments", _MOMENT, _MOMENTS),

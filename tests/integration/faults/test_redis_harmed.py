@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -110,6 +111,15 @@ async def test_a_full_redis_refuses_to_keep_answers_and_nobody_notices(scene: Sc
     for number, service in enumerate(scene.services):
         await when_healthy(service)
         assert scene.told(number, "shared_cache_away") == []
+    told = [(await service.get("/metrics")).text for service in scene.services]
+    counted = [
+        float(value)
+        for value in re.findall(
+            r"^telemetra_shared_cache_refused_stores_total ([0-9.]+)$", "\n".join(told), re.MULTILINE
+        )
+    ]
+    assert sum(counted) == refused
+    assert scene.told(0, "shared_cache_refuses") or scene.told(1, "shared_cache_refuses")
     await scene.operator.config_set("maxmemory", "0")
     await scene.share()
 

@@ -1,0 +1,1 @@
+"""Fuzzing of everything that reads a client's bytes, guided by coverage."""
