@@ -14,6 +14,7 @@ import asyncpg
 
 from telemetra.adapters.postgres.encryption import encryption, explain_encryption
 from telemetra.adapters.postgres.instants import speak_utc
+from telemetra.adapters.postgres.names import look_up
 from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.ports import PoolUse
 from telemetra.tls import TlsFiles
@@ -106,6 +107,7 @@ async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.C
     """
     try:
         async with asyncio.timeout(address.connect_timeout_seconds):
+            await look_up(address.host)
             connection = await asyncpg.connect(**connect_arguments(address, **server_settings))
             await speak_utc(connection)
     except _REFUSED as error:
