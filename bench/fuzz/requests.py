@@ -12,8 +12,8 @@ from bench.fuzz.target import Target, any_text, hold
 
 from telemetra.domain.errors import ParameterInvalid
 from telemetra.entrypoints.asgi import Scope
-from telemetra.entrypoints.cache.codings import preferred_coding
 from telemetra.entrypoints.http.answers import entity_tag, is_among
+from telemetra.entrypoints.http.codings import preferred_coding
 from telemetra.entrypoints.http.metrics import METRICS_READ
 from telemetra.entrypoints.http.moments import MOMENTS_READ
 from telemetra.entrypoints.http.parameters import ParametersInvalid, read_parameters

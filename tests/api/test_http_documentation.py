@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -92,3 +93,18 @@ async def test_the_index_links_to_what_is_there(service: Service) -> None:
     for name, link in index["links"].items():
         expected = 426 if name == "live" else 200
         assert (await service.get(link.replace("{stream_id}", "lofi"))).status_code == expected
+
+
+@pytest.mark.parametrize("url", ["/openapi.json", "/assets/swagger-ui.css"])
+async def test_what_is_large_is_sent_as_the_client_takes_it(service: Service, url: str) -> None:
+    plain = await service.get(url, Accept_Encoding="identity")
+    assert "content-encoding" not in plain.headers
+    for coding in ("zstd", "br", "gzip"):
+        packed = await service.raw(url.encode(), headers=[(b"accept-encoding", coding.encode())])
+        assert packed.headers["content-encoding"] == coding
+        assert len(packed.body) * 3 < len(plain.content)
+        assert packed.headers["etag"] != plain.headers["etag"]
+        known = await service.get(url, Accept_Encoding=coding, If_None_Match=packed.headers["etag"])
+        assert (known.status_code, known.content) == (304, b"")
+    unpacked = await service.raw(url.encode(), headers=[(b"accept-encoding", b"gzip")])
+    assert gzip.decompress(unpacked.body) == plain.content

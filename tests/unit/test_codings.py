@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from telemetra.entrypoints.cache.codings import preferred_coding
+from telemetra.entrypoints.http.codings import preferred_coding
 
 
 @pytest.mark.parametrize(

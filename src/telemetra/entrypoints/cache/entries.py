@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from telemetra.domain.positions import Position
-from telemetra.entrypoints.cache.codings import SMALLEST_BYTES
 from telemetra.entrypoints.cache.questions import Question
+from telemetra.entrypoints.http.codings import SMALLEST_BYTES
 
 Headers = list[tuple[bytes, bytes]]
 

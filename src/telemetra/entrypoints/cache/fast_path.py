@@ -16,10 +16,10 @@ import structlog
 from telemetra.entrypoints.access.gate import Gate
 from telemetra.entrypoints.access.layer import VERDICT, marked
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
-from telemetra.entrypoints.cache.codings import preferred_coding
 from telemetra.entrypoints.cache.entries import Entry, Headers
 from telemetra.entrypoints.cache.layer import CachedReads, Failure, Wishes, is_too_wide, spelling_of
 from telemetra.entrypoints.cache.questions import Question
+from telemetra.entrypoints.http.codings import preferred_coding
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals

@@ -21,7 +21,6 @@ from telemetra.domain.positions import Position
 from telemetra.entrypoints.access.gate import Verdict
 from telemetra.entrypoints.access.layer import verdict_of
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
-from telemetra.entrypoints.cache.codings import preferred_coding
 from telemetra.entrypoints.cache.entries import Entry, Headers
 from telemetra.entrypoints.cache.freshness import Freshness, Mark, includes
 from telemetra.entrypoints.cache.level import SharedLevel
@@ -29,6 +28,7 @@ from telemetra.entrypoints.cache.local import LocalStore
 from telemetra.entrypoints.cache.packing import Packing
 from telemetra.entrypoints.cache.questions import Question, Questions
 from telemetra.entrypoints.http.answers import Reply, is_among, require_history, required_position
+from telemetra.entrypoints.http.codings import preferred_coding
 from telemetra.entrypoints.http.headers import headers_named
 from telemetra.entrypoints.http.reads import Read
 from telemetra.entrypoints.http.refusals import Refusals

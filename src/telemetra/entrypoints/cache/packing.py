@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from telemetra.entrypoints.cache.codings import compress
 from telemetra.entrypoints.cache.entries import Entry, Variant
+from telemetra.entrypoints.http.codings import compress
 
 LARGE_BYTES: Final = 64 * 1024
 """To compress so much takes a millisecond or more."""

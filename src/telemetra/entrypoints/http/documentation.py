@@ -6,9 +6,10 @@ The pages' content security policy holds them to that.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -20,6 +21,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from telemetra.entrypoints.http.answers import CACHE_CONTROL, entity_tag, is_known
+from telemetra.entrypoints.http.codings import compress, preferred_coding
+from telemetra.entrypoints.http.headers import headers_named
 from telemetra.entrypoints.paths import sent_path
 
 _PACKAGE: Final = files("telemetra.entrypoints.http")
@@ -49,6 +52,12 @@ class _File:
     media_type: str
     tag: str
 
+    def in_coding(self, coding: bytes) -> _File:
+        """Return it compressed; its validator is another one."""
+        if not coding:
+            return self
+        return _File(compress(self.body, coding), self.media_type, f'{self.tag[:-1]}-{coding.decode()}"')
+
 
 def documentation_routes(document: Callable[[], bytes], title: str) -> list[HTTPRouteHandler]:
     """Return the routes of the pages, of what they load, and of the OpenAPI document itself."""
@@ -61,10 +70,14 @@ def documentation_routes(document: Callable[[], bytes], title: str) -> list[HTTP
     async def get_redoc(request: Request[Any, Any, Any]) -> Response[str]:
         return _page(request, "redoc.html", title)
 
+    @cache
+    def openapi(coding: bytes) -> _File:
+        body = document()
+        return _File(body, "application/json", entity_tag(body)).in_coding(coding)
+
     @get("/openapi.json", include_in_schema=False)
     async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-        body = document()
-        return _serve(request, _File(body, "application/json", entity_tag(body)), CACHE_CONTROL)
+        return await _serve(request, openapi, CACHE_CONTROL)
 
     return [get_swagger, get_redoc, get_openapi, get_asset]
 
@@ -74,23 +87,27 @@ async def get_asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Res
     """Return what a page loads."""
     if name not in _ASSETS:
         raise NotFoundException
-    return _serve(request, _asset(name), _ASSETS_CACHE_CONTROL)
+    return await _serve(request, partial(_asset, name), _ASSETS_CACHE_CONTROL)
 
 
 @cache
-def _asset(name: str) -> _File:
+def _asset(name: str, coding: bytes) -> _File:
     folder, media_type = _ASSETS[name]
     body = (_PACKAGE / folder / name).read_bytes()
-    return _File(body, media_type, entity_tag(body))
+    return _File(body, media_type, entity_tag(body)).in_coding(coding)
 
 
-def _serve(request: Request[Any, Any, Any], file: _File, cache_control: str) -> Response[bytes]:
-    headers = {
-        "ETag": file.tag,
-        "Cache-Control": cache_control,
-        "Vary": "Accept-Encoding",
-    }
+async def _serve(
+    request: Request[Any, Any, Any], made: Callable[[bytes], _File], cache_control: str
+) -> Response[bytes]:
+    """Answer with a file in the coding that the client likes best; the first time each is made beside the loop."""
+    coding = preferred_coding(map(str.encode, headers_named(request.scope, b"accept-encoding")))
+    file = await asyncio.to_thread(made, coding)
+    headers = {"ETag": file.tag, "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
+    if coding:
+        headers["Content-Encoding"] = coding.decode()
     if is_known(request.scope, file.tag):
+        headers.pop("Content-Encoding", None)
         return Response(b"", status_code=304, headers=headers)
     return Response(file.body, media_type=file.media_type, headers=headers)
 
