@@ -63,7 +63,12 @@ async def test_a_full_redis_refuses_and_reads_go_on() -> None:
                 found = await redis.answers.get(b"k")
                 assert found == b"content"
                 assert await redis.answers.get(b"refused") is None
-            assert logs == []
+                redis.answers.put(b"refused", b"content", ttl_seconds=60)
+                assert await redis.answers.get(b"refused") is None
+            # One line for all of them, and each is counted.
+            assert [line["event"] for line in logs] == ["shared_cache_refuses"]
+            assert redis.answers.refused_stores == 2
+            assert not redis.answers.rests
             await operator.flushall()
             assert await redis.answers.get(b"k") is None
 

@@ -24,6 +24,7 @@ from telemetra.entrypoints.cli.doctor_checks import check_port, check_versions
 from telemetra.entrypoints.cli.doctor_display import DoctorDisplay, findings_json
 from telemetra.entrypoints.cli.doctor_settings import check_settings
 from telemetra.entrypoints.cli.tail_display import LinesConsole
+from telemetra.logging import configure_logging
 from telemetra.settings import Settings
 
 
@@ -32,6 +33,13 @@ def directory_without_settings(tmp_path: Path) -> Iterator[None]:
     """The command reads `.env` where it is started."""
     with contextlib.chdir(tmp_path):
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_level() -> Iterator[None]:
+    """The command quiets its process; loggers keep the level at which they were first used."""
+    yield
+    configure_logging()
 
 
 def statuses(findings: list[Finding]) -> dict[str, Status]:

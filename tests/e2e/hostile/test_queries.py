@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from telemetra.domain.positions import NOTHING_SEEN
 from tests.e2e.hostile.wire import Target
 
 _STREAMS = b"/api/v1/streams"
@@ -199,7 +198,6 @@ _POSITIONS = [
     (b"A" * 2_049, "too long"),
     (b"A" * 60_000, "much too long"),
     (b"\xff\xfe", "not ASCII"),
-    (str(NOTHING_SEEN).encode(), "of no history"),
     (b"AQAAAAAAAAAA____________", "numbers beyond 64 bits"),
     (b"' or 1=1", "SQL"),
 ]
