@@ -13,7 +13,7 @@ POSTGRES_BIN ?=
 REDIS_BIN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-faults check format coverage bench bench-detector bench-http bench-live fuzz openapi lock wheel check-wheel clean
+.PHONY: help install install-dev run test test-faults check format coverage bench bench-detector bench-http bench-live bench-soak fuzz openapi lock wheel check-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench-http: .venv/.installed-dev ## Measure the reads beside what others make of
 
 bench-live: .venv/.installed-dev ## Measure live delivery beside what others make of this machine; PARTS= and QUICK=1 choose
 	$(BIN)/python -m bench.live $(PARTS) $(if $(QUICK),--quick)
+
+bench-soak: .venv/.installed-dev ## Serve, write and listen while everything fails in turn; MINUTES= and QUICK=1 choose
+	$(BIN)/python -m bench.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(QUICK),--quick)
 
 fuzz: .venv/.installed-dev ## Fuzz what reads a client's bytes; SECONDS= for all together, TARGETS= choose
 	$(BIN)/python -m bench.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)

@@ -41,7 +41,7 @@ class Database:
     async def connect(self, database: str | None = None, **server_settings: str) -> asyncpg.Connection:
         """Open a connection, as any writer would."""
         return await asyncpg.connect(
-            **self._way_in(database),
+            **self.way_in(database),
             ssl=False,
             timeout=10,
             command_timeout=_COMMAND_SECONDS,
@@ -69,7 +69,7 @@ class Database:
 
     async def pgbench(self, *arguments: str, database: str | None = None) -> str:
         """Run pgbench against a database and return what it printed."""
-        way_in = self._way_in(database)
+        way_in = self.way_in(database)
         names = {
             "host": "PGHOST",
             "port": "PGPORT",
@@ -137,7 +137,8 @@ class Database:
                     return
                 await asyncio.sleep(LOOK_SECONDS)
 
-    def _way_in(self, database: str | None) -> dict[str, str | int]:
+    def way_in(self, database: str | None = None) -> dict[str, str | int]:
+        """Return what any driver needs to connect."""
         there = self.postgres
         return {
             "host": there.host,

@@ -35,8 +35,8 @@ class Service:
         """Where listeners connect, without the stream."""
         return f"ws://127.0.0.1:{self.port}/ws/live"
 
-    async def end(self, signal_number: int = signal.SIGTERM) -> None:
-        """Signal the process and wait for its end; bounded, the last resort is a kill."""
+    async def end(self, signal_number: int = signal.SIGTERM) -> int | None:
+        """Signal the process, wait for its end, and return its exit code; bounded, the last resort is a kill."""
         if self._process.returncode is None:
             self._process.send_signal(signal_number)
         try:
@@ -44,6 +44,7 @@ class Service:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+        return self._process.returncode
 
 
 async def start_service(
