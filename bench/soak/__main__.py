@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -22,12 +23,15 @@ from bench.soak.options import Options
 from bench.soak.verdict import rows_of
 
 _SHOWN: Final = 20
+_WIDTH: Final = 400
 
 
 def main() -> int:
     """Run, print and keep what came out; return the exit code."""
     options = _options()
     machine = describe_machine() | {"options": str(options)}
+    # Ended from outside it ends its engines and services, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     raise_file_limit()
     require_files(2 * options.listeners)
     results = new_results("soak")
@@ -67,7 +71,7 @@ def _print_details(rows: list[Row]) -> None:
     for row in rows:
         for name in ("faults", "missing", "unexpected"):
             for line in list(row.details.get(name, ()))[:_SHOWN]:
-                print(f"{name}: {line}")
+                print(f"{name}: {str(line)[:_WIDTH]}")
         for name in ("expected", "exceptions", "errors", "warnings", "unreadable"):
             for what, times in row.details.get(name, {}).items():
                 print(f"{name}: {times} x {what}")

@@ -97,7 +97,9 @@ class Run:
                     stage.spared = frozenset({0})
                 blow = Blow(name, self.probes, self.incidents)
                 self.blows.append(blow)
+                self.samples.disturbed = True
                 await strike(name, stage, blow)
+                self.samples.disturbed = False
                 said = ", ".join(
                     f"{measure.name} {'never' if measure.seconds is None else f'{measure.seconds:.1f} s'}"
                     + ("" if measure.met else " (LATE)")

@@ -160,7 +160,7 @@ class _Gathering:
 
 async def _until(condition: Callable[[], bool], every_seconds: float = 0.02) -> None:
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  (of what a thousand listeners hold: an event would be set for every message)
             await asyncio.sleep(every_seconds)
 
 
@@ -179,7 +179,7 @@ def _run(connection: Connection, ports: list[int], seed: int) -> None:
 
 
 class CrowdProcess:
-    """This side of it."""
+    """The crowd as the run's own process speaks to it."""
 
     def __init__(self, connection: Connection, pid: int, hear: Callable[[Report], None]) -> None:
         self.pid = pid

@@ -221,7 +221,7 @@ class _Connection(asyncio.Protocol):
             elif opcode == CLOSE:
                 self._say_goodbye(payload)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._end(End("cut" if self._connected_at else "handshake cut"))
 
     def cut(self, kind: str) -> None:

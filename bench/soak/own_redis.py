@@ -66,7 +66,7 @@ class OwnRedis:
         """Have it carry out a command, over a connection of its own."""
         client = Redis.from_url(self.place.url, socket_timeout=5)
         try:
-            await client.execute_command(*words)
+            await client.execute_command(*words)  # type: ignore[no-untyped-call]
         finally:
             await client.aclose()
 

@@ -15,12 +15,12 @@ from itertools import count
 from time import monotonic
 from typing import Any, Final
 
-import asyncpg
 import httpx
 import msgspec
 from bench.live.database import Database
 from bench.soak.incidents import Incident, Incidents
 from bench.soak.options import HEARTBEAT_SECONDS, PROBE, SERVICES
+from bench.soak.writers import LOST
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -34,7 +34,7 @@ _HEALTH_SECONDS: Final = 0.1
 _WINDOW: Final = datetime(2027, 1, 1)  # noqa: DTZ001  (the column is naive, and UTC)
 _WRITE: Final = """
     insert into chat_summary_minute (stream_id, window_start, window_end, chat_count)
-    values ($1, $2, $2 + interval '1 minute', $3)
+    values ($1, $2::timestamp, $2::timestamp + interval '1 minute', $3)
     on conflict (stream_id, window_start, window_end) do update set chat_count = excluded.chat_count
 """
 
@@ -108,7 +108,7 @@ class Probes:
         while True:
             try:
                 connection = await self._database.connect()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except LOST:
                 await asyncio.sleep(_EVERY_SECONDS)
                 continue
             try:
@@ -118,13 +118,7 @@ class Probes:
                     self._committed_at.pop(number - _NUMBERS_KEPT, None)
                     await connection.execute(_WRITE, PROBE, _WINDOW, number, timeout=_COMMAND_SECONDS)
                     await asyncio.sleep(_EVERY_SECONDS)
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-            ):
+            except LOST:
                 await asyncio.sleep(_EVERY_SECONDS)
             finally:
                 connection.terminate()

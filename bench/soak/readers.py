@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 from time import monotonic
@@ -24,7 +25,7 @@ from bench.live.database import Database
 from bench.soak.committed import Committed
 from bench.soak.incidents import Incident, Incidents
 from bench.soak.options import READS_A_SECOND, SERVICES, STREAMS
-from bench.soak.writers import put_windows, window_key, window_start
+from bench.soak.writers import LOST, put_windows, window_key
 
 _ANSWER_SECONDS: Final = 4.0
 """A read has its answer, be it a 503, within three; more than that is a timeout, which only a service that stands still explains."""
@@ -32,6 +33,7 @@ _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 _AWAY: Final = 503
 _POSITION: Final = "Telemetra-Position"
+_FAR: Final = datetime(2090, 1, 1)  # noqa: DTZ001  (the columns are naive, and UTC)
 _HEADERS: Final = ("ETag", _POSITION, "X-Request-ID")
 """What every read's answer has."""
 _QUESTIONS: Final = {
@@ -90,7 +92,6 @@ class _Reader:
         self._hand = readers.hands + number
         self._random = Random(readers.seed + 1_000 + number)
         self._unique = count(1)
-        self._serial = count()
         self._tags: dict[tuple[int, str], str] = {}
         self._connection: asyncpg.Connection | None = None
         self._clients: list[httpx.AsyncClient] = []
@@ -174,16 +175,16 @@ class _Reader:
 
     async def _written(self, service: int, stream_id: str) -> None:
         """Write, read from one service, then from the other with the first one's position."""
-        start = window_start(self._hand, next(self._serial))
+        # One window for good, newer than all others: it is in the answer that everybody asks for.
+        start = _FAR + timedelta(minutes=self._hand)
         number = await self._write(stream_id, start)
         if number is None:
             return
-        asked = f"/api/v1/streams/{stream_id}/metrics?start_time={start.isoformat()}Z&end_time="
-        first = await self._find(service, asked + self._nobody_asked(), number, {})
-        position = {_POSITION: first.headers[_POSITION]}
-        # Asked twice: the second time the answer of the first is kept.
-        for _ in range(2):
-            await self._find(1 - service, f"{asked}2099-01-01T00:00:00Z&limit=1000", number, position)
+        stream = f"/api/v1/streams/{stream_id}/metrics"
+        end = start + timedelta(seconds=1, microseconds=next(self._unique))
+        asked = f"{stream}?start_time={start.isoformat()}Z&end_time={end.isoformat()}Z"
+        first = await self._find(service, asked, number, {})
+        await self._find(1 - service, stream, number, {_POSITION: first.headers[_POSITION]})
 
     async def _find(self, service: int, path: str, number: int, headers: dict[str, str]) -> httpx.Response:
         answer, rows = await self._get(service, path, headers)
@@ -192,20 +193,14 @@ class _Reader:
             self._wrong(service, answer, f"lacks {number}, newest is {newest}, asked with {headers}", "stale")
         return answer
 
-    async def _write(self, stream_id: str, start: Any) -> int | None:
+    async def _write(self, stream_id: str, start: datetime) -> int | None:
         """Write a window and return its number; None when the database is away."""
         attempt = self._readers.committed.attempt(stream_id, [window_key(start)])
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await self._readers.database.connect()
             rows = await put_windows(self._connection, stream_id, [start], monotonic())
-        except (
-            OSError,
-            TimeoutError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ):
+        except LOST:
             if self._connection:
                 self._connection.terminate()
             self._connection = None

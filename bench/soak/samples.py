@@ -14,6 +14,7 @@ from bench.soak.installation import Installation, Life
 from bench.soak.readers import Readers
 
 _ESTABLISHED: Final = "01"
+_THINNED: Final = 20
 _MIB: Final = 1024**2
 
 
@@ -40,6 +41,8 @@ class Flow:
 
     at: float
     seconds: float
+    calm: bool
+    """Whether no fault lasted at any time of it."""
     listeners: int
     deliveries: int
     reads: int
@@ -60,9 +63,11 @@ class Samples:
     def __init__(self, installation: Installation, readers: Readers) -> None:
         self.residents: list[Resident] = []
         self.flows: list[Flow] = []
-        self.told: list[float] = []
-        """All times from commit to listener, thinned out."""
-        self.reads: list[float] = []
+        self.told: dict[bool, list[float]] = {True: [], False: []}
+        """Times from commit to listener, thinned out: of the calm intervals, and of the others."""
+        self.reads: dict[bool, list[float]] = {True: [], False: []}
+        self.disturbed = False
+        """Whether a fault lasts; whoever lets it strike says so."""
         self.report: Report | None = None
         self._installation = installation
         self._readers = readers
@@ -70,11 +75,13 @@ class Samples:
         self._latencies: list[float] = []
         self._deliveries = 0
         self._late = 0.0
+        self._was_disturbed = False
         self._at = monotonic()
         psutil.cpu_percent()
 
     def hear(self, report: Report) -> None:
         """Take the crowd's report in."""
+        self._was_disturbed |= self.disturbed
         self.report = report
         self._latencies += report.latencies
         self._late = max(self._late, report.late_seconds)
@@ -93,6 +100,7 @@ class Samples:
         flow = Flow(
             at=now,
             seconds=now - self._at,
+            calm=not self._was_disturbed,
             listeners=sum(report.connected) if report else 0,
             deliveries=deliveries - self._deliveries,
             reads=len(reads),
@@ -105,8 +113,9 @@ class Samples:
             late=max(self._late, late_seconds) * 1e3,
         )
         self.flows.append(flow)
-        self.told += told[::20]
-        self.reads += reads
+        self.told[flow.calm] += told[::_THINNED]
+        self.reads[flow.calm] += reads
+        self._was_disturbed = self.disturbed
         self._latencies, self._deliveries, self._late, self._at = [], deliveries, 0.0, now
         return flow
 

@@ -22,6 +22,15 @@ class Complaints:
     unreadable: Counter[str] = field(default_factory=Counter)
     """Lines that are no JSON: something wrote past the log."""
 
+    def by_kind(self) -> dict[str, Counter[str]]:
+        """Return all of them."""
+        return {
+            "exceptions": self.exceptions,
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "unreadable": self.unreadable,
+        }
+
 
 def read_logs(paths: Iterable[Path]) -> Complaints:
     """Read all lines."""

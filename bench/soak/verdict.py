@@ -167,10 +167,11 @@ def _flow(outcome: Outcome) -> Iterator[Row]:
         f"{_rate(flows, 'deliveries', seconds):,.0f}",
         details={"flows": [asdict(flow) for flow in flows]},
     )
-    for figure, values in (("commit to a listener", samples.told), ("a read", samples.reads)):
-        if values:
-            got = ", ".join(f"{percentile(values, share) * 1e3:.1f}" for share in (0.5, 0.99))
-            yield Row(figure=f"{figure}: p50, p99, faults and all", wanted="", got=f"{got} ms")
+    for figure, times in (("commit to a listener", samples.told), ("a read", samples.reads)):
+        for calm, when in ((True, "between faults"), (False, "while a fault lasts")):
+            if values := times[calm]:
+                got = ", ".join(f"{percentile(values, share) * 1e3:.1f}" for share in (0.5, 0.99))
+                yield Row(figure=f"{figure} {when}: p50, p99", wanted="", got=f"{got} ms")
     worst = percentile([flow.late for flow in flows], 0.99)
     yield Row(
         figure="the machine: busy; how late the clients' loops were at worst",
@@ -190,5 +191,5 @@ def _complaints(complaints: Complaints) -> Iterator[Row]:
         got=f"{sum(complaints.exceptions.values())}, {sum(complaints.errors.values())}; "
         f"{sum(complaints.warnings.values())} warnings, {sum(complaints.unreadable.values())} lines that are no JSON",
         met=not (complaints.exceptions or complaints.unreadable),
-        details=asdict(complaints),
+        details={name: dict(counted) for name, counted in complaints.by_kind().items()},
     )

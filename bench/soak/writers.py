@@ -34,7 +34,7 @@ BURST_ROWS: Final = 100_000
 _HOLD_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 0.2
 _TRANSACTION_MARK: Final = "soak-"
-_LOST: Final = (
+LOST: Final = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -43,7 +43,7 @@ _LOST: Final = (
     asyncpg.CannotConnectNowError,
     asyncpg.InternalClientError,
 )
-"""What a writer's driver says of a database that is away; anything else ends the run."""
+"""What the driver says of a database that is away; anything else ends the run."""
 
 _PUT_WINDOWS: Final = """
     insert into chat_summary_minute (stream_id, window_start, window_end, chat_count, unique_chatters, top_emotes,
@@ -58,8 +58,8 @@ _PUT_WINDOWS: Final = """
 """The rate is the time just before a statement that commits by itself, `time.monotonic()`; 0 where there is none."""
 _BURST: Final = """
     with put as (
-        insert into chat_summary_minute (stream_id, window_start, window_end, chat_count, avg_viewers)
-        select $1, start, start + interval '1 minute', nextval('bench_version'), 1500
+        insert into chat_summary_minute (stream_id, window_start, window_end, chat_count, avg_viewers, is_anomaly)
+        select $1, start, start + interval '1 minute', nextval('bench_version'), 1500, false
         from generate_series($2::timestamp, $2::timestamp + ($3::int - 1) * interval '1 minute', interval '1 minute') start
         on conflict (stream_id, window_start, window_end) do update set chat_count = nextval('bench_version')
         returning chat_count
@@ -176,7 +176,7 @@ class _Writer:
         while not self._writers.stopping:
             try:
                 connection = await self._writers.database.connect()
-            except _LOST:
+            except LOST:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             try:
@@ -184,7 +184,7 @@ class _Writer:
                 while not self._writers.stopping:
                     await self._pace()
                     await self._act(connection)
-            except _LOST:
+            except LOST:
                 counts["connections lost"] += 1
                 await asyncio.sleep(_RETRY_SECONDS)
             finally:
@@ -200,7 +200,7 @@ class _Writer:
         stream_id = self._random.choice(STREAMS)
         if self._hand == 0 and monotonic() > self._big_at:
             self._big_at = monotonic() + _BIG_EVERY_SECONDS
-            await self._put(connection, stream_id, range(1_000_000, 1_000_000 + _BIG_ROWS))
+            await self._put(connection, stream_id, range(-_BIG_ROWS, 0))
             self._writers.counts["transactions of 3,000"] += 1
             return
         (action,) = self._random.choices(list(_ACTIONS), list(_ACTIONS.values()))
