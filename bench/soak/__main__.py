@@ -7,13 +7,13 @@ How it is taken, and why that is fair, is in `bench/README.md`.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shutil
 import signal
 import sys
 from pathlib import Path
 from typing import Final
 
+import uvloop
 from bench.live.cores import raise_file_limit, require_files
 from bench.live.database import temporary_home
 from bench.live.report import Row, describe_machine, new_results, print_machine, print_rows, save, say
@@ -35,7 +35,7 @@ def main() -> int:
     raise_file_limit()
     require_files(2 * options.listeners)
     results = new_results("soak")
-    rows = asyncio.run(_run(options, results))
+    rows = uvloop.run(_run(options, results))
     save(results, rows, machine)
     print_machine(machine)
     print()

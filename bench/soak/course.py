@@ -138,14 +138,16 @@ class Run:
     def _say(self, flow: Flow) -> None:
         report = self.samples.report
         residents = [one for one in self.samples.residents if one.at == flow.at]
-        wrong = (report.lost_or_doubled + report.resets if report else 0) + self.incidents.unexpected_number
+        wrong = {"lost or doubled": report.lost_or_doubled, "resets": report.resets} if report else {}
+        wrong |= self.incidents.unexpected
+        shown = ", ".join(f"{times} {kind}" for kind, times in wrong.items() if times) or "nothing"
         say(
             f"{(flow.at - self.began) / 60:4.0f} min: {flow.listeners} listeners, "
             f"{flow.deliveries / flow.seconds:,.0f} deliveries/s (p50 {_shown(flow.told_p50)}, p99 {_shown(flow.told_p99)} ms), "
             f"{flow.commits / flow.seconds:.0f} commits/s, {flow.reads / flow.seconds:.0f} reads/s "
             f"(p50 {_shown(flow.read_p50)}, p99 {_shown(flow.read_p99)} ms), "
             f"{'/'.join(f'{one.rss:.0f}' for one in residents)} MiB, {'/'.join(str(one.files) for one in residents)} files, "
-            f"{flow.cpu:.0f} % busy, {len(self.blows)} faults, {wrong} wrong"
+            f"{flow.cpu:.0f} % busy, {len(self.blows)} faults, wrong: {shown}"
         )
 
 

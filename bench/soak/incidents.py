@@ -9,7 +9,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-_KEPT: Final = 200
+_KEPT: Final = 20
 _SLACK_SECONDS: Final = 0.5
 """A client hears of an end a little later than it was good again for others."""
 
@@ -51,9 +51,10 @@ class Incidents:
 
     expected: Counter[str] = field(default_factory=Counter)
     """By fault and kind."""
-    unexpected: list[Incident] = field(default_factory=list)
-    """The first ones."""
-    unexpected_number: int = 0
+    unexpected: Counter[str] = field(default_factory=Counter)
+    """By kind."""
+    examples: list[Incident] = field(default_factory=list)
+    """The first ones of each kind that nobody expected."""
     _windows: list[Window] = field(default_factory=list)
 
     def open(self, fault: str, excused: Mapping[int, frozenset[str]]) -> Window:
@@ -68,6 +69,6 @@ class Incidents:
             if window.explains(incident):
                 self.expected[f"{window.fault}: {incident.kind}"] += 1
                 return
-        self.unexpected_number += 1
-        if len(self.unexpected) < _KEPT:
-            self.unexpected.append(incident)
+        self.unexpected[incident.kind] += 1
+        if self.unexpected[incident.kind] <= _KEPT:
+            self.examples.append(incident)

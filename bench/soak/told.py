@@ -18,7 +18,8 @@ import msgspec
 from bench.live.resume_rows import Key, Version, removal_key
 
 _KINDS: Final = {"metrics": "window", "moment": "moment", "stream": "stream"}
-_MESSAGES_KEPT: Final = 2_000
+_MESSAGES_KEPT: Final = 10_000
+"""More than any transaction but the burst's brings at once: else each listener would read all of it anew."""
 _FAULTS_KEPT: Final = 40
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 from bench.live.figures import percentile
 from bench.live.report import Row
@@ -74,16 +75,18 @@ def _exactness(outcome: Outcome) -> Iterator[Row]:
 
 def _surprises(outcome: Outcome) -> Iterator[Row]:
     incidents = outcome.incidents
-    stale = sum(incident.kind == "stale" for incident in incidents.unexpected)
+    number = incidents.unexpected.total()
+    kinds = ", ".join(f"{times} {kind}" for kind, times in incidents.unexpected.items())
     yield Row(
         figure="unexpected answers and ends of connections",
         wanted="0",
-        got=f"{incidents.unexpected_number} ({stale} of them stale); {sum(incidents.expected.values()):,} were to be expected",
-        met=incidents.unexpected_number == 0,
+        got=(f"{number:,}: {kinds}" if number else "0")
+        + f"; {incidents.expected.total():,} were to be expected",
+        met=number == 0,
         details={
             "unexpected": [
                 asdict(incident) | {"after_seconds": round(incident.ended - outcome.began, 3)}
-                for incident in incidents.unexpected
+                for incident in incidents.examples
             ],
             "expected": dict(incidents.expected),
         },
@@ -129,9 +132,9 @@ def _flatness(outcome: Outcome) -> Iterator[Row]:
     for number, life in enumerate(outcome.lives):
         own = [resident for resident in outcome.samples.residents if resident.life == number]
         memory = trend([(one.at, one.rss) for one in own], since=half, began=life.began, allowance=MEMORY)
-        files = trend(
-            [(one.at, float(one.files)) for one in own], since=half, began=life.began, allowance=FILES
-        )
+        # What is being closed just then is gone at the next look; what leaks is there at both.
+        kept = [(two.at, float(min(one.files, two.files))) for one, two in pairwise(own)]
+        files = trend(kept, since=half, began=life.began, allowance=FILES)
         if memory and files:
             judged += 1
             yield _trend_row(f"memory of service {life.service + 1}, life {number + 1}", "MiB", memory, own)
