@@ -7,6 +7,7 @@ How it is taken, and why that is fair, is in `bench/README.md`.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import shutil
 import signal
 import sys
@@ -23,6 +24,7 @@ from bench.soak.options import Options
 from bench.soak.verdict import rows_of
 
 _SHOWN: Final = 20
+_INTERRUPTED: Final = 130
 _WIDTH: Final = 400
 
 
@@ -30,12 +32,13 @@ def main() -> int:
     """Run, print and keep what came out; return the exit code."""
     options = _options()
     machine = describe_machine() | {"options": str(options)}
-    # Ended from outside it ends its engines and services, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     raise_file_limit()
     require_files(2 * options.listeners)
     results = new_results("soak")
-    rows = uvloop.run(_run(options, results))
+    try:
+        rows = uvloop.run(_run(options, results))
+    except asyncio.CancelledError:
+        return _INTERRUPTED
     save(results, rows, machine)
     print_machine(machine)
     print()
@@ -46,6 +49,10 @@ def main() -> int:
 
 
 async def _run(options: Options, results: Path) -> list[Row]:
+    running = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Whatever ends it, engines and services are ended with it.
+        asyncio.get_running_loop().add_signal_handler(number, lambda: running and running.cancel())
     async with temporary_home() as home:
         try:
             rows = rows_of(await run(options, home))

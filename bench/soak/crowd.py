@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
+import pickle
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any, Final
 
@@ -25,9 +26,46 @@ _LEAVE_AFTER_SECONDS: Final = 60.0
 """How long a listener stays with a service, on average, before it goes to the other by itself."""
 _BURST_LISTENERS: Final = 4
 _JOINING: Final = 25
+_LENGTH: Final = struct.Struct("!Q")
 _BURST_LOOK_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = 120.0
 _ANSWER_SECONDS: Final = 600.0
+
+
+class _Wire:
+    """One end between the two processes; whole objects go over it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def over(cls, end: socket.socket) -> _Wire:
+        """Take one end of a pair of sockets."""
+        return cls(*await asyncio.open_connection(sock=end))
+
+    def send(self, thing: object) -> None:
+        """Send; nobody waits for it to be out."""
+        data = pickle.dumps(thing)
+        self._writer.write(_LENGTH.pack(len(data)) + data)
+
+    async def receive(self) -> Any:
+        """
+        Return what comes next.
+
+        Raises:
+            EOFError: the other end is gone.
+
+        """
+        try:
+            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+            return pickle.loads(await self._reader.readexactly(length))  # noqa: S301  (of our own other process)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise EOFError from error
+
+    def close(self) -> None:
+        """Let go."""
+        self._writer.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +87,7 @@ class Report:
 class _Gathering:
     """What goes on in the crowd's process."""
 
-    connection: Connection
+    wire: _Wire
     crowd: Crowd
     streams: dict[str, Stream]
     listeners: list[Listener] = field(default_factory=list)
@@ -131,25 +169,18 @@ class _Gathering:
                 late_seconds=now - due,
             )
             crowd.latencies, crowd.incidents = [], []
-            self.connection.send(report)
+            self.wire.send(report)
 
     async def obey(self) -> None:
         """Do what is asked, one after the other, until nobody can ask any more."""
-        asked: asyncio.Queue[tuple[str, tuple[Any, ...]] | None] = asyncio.Queue()
-        asyncio.get_running_loop().add_reader(self.connection.fileno(), self._hear, asked)
-        while (question := await asked.get()) is not None:
-            name, arguments = question
-            try:
-                answer = True, await getattr(self, name)(*arguments)
-            except Exception as error:  # noqa: BLE001  (told to the process that asked)
-                answer = False, f"{name}: {type(error).__name__}: {error}"
-            self.connection.send(answer)
-
-    def _hear(self, asked: asyncio.Queue[tuple[str, tuple[Any, ...]] | None]) -> None:
-        try:
-            asked.put_nowait(self.connection.recv())
-        except EOFError:
-            os._exit(0)
+        with suppress(EOFError):
+            while True:
+                name, arguments = await self.wire.receive()
+                try:
+                    answer = True, await getattr(self, name)(*arguments)
+                except Exception as error:  # noqa: BLE001  (told to the process that asked)
+                    answer = False, f"{name}: {type(error).__name__}: {error}"
+                self.wire.send(answer)
 
     def _come(self, stream_id: str) -> Listener:
         listener = Listener(self.number, self.streams[stream_id], self.crowd)
@@ -164,30 +195,28 @@ async def _until(condition: Callable[[], bool], every_seconds: float = 0.02) -> 
             await asyncio.sleep(every_seconds)
 
 
-async def _gather(connection: Connection, ports: list[int], seed: int) -> None:
+async def _gather(end: socket.socket, ports: list[int], seed: int) -> None:
     crowd = Crowd(ports, seed)
     streams = {stream_id: Stream(stream_id, crowd.tally) for stream_id in (*STREAMS, BURST)}
-    gathering = _Gathering(connection, crowd, streams)
+    gathering = _Gathering(await _Wire.over(end), crowd, streams)
     telling = asyncio.create_task(gathering.tell())
     await gathering.obey()
     telling.cancel()
 
 
-def _run(connection: Connection, ports: list[int], seed: int) -> None:
+def _run(end: socket.socket, ports: list[int], seed: int) -> None:
     with suppress(KeyboardInterrupt):
-        uvloop.run(_gather(connection, ports, seed))
+        uvloop.run(_gather(end, ports, seed))
 
 
 class CrowdProcess:
     """The crowd as the run's own process speaks to it."""
 
-    def __init__(self, connection: Connection, pid: int, hear: Callable[[Report], None]) -> None:
-        self.pid = pid
-        self._connection = connection
+    def __init__(self, wire: _Wire, hear: Callable[[Report], None]) -> None:
+        self._wire = wire
         self._hear = hear
         self._answers: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue()
         self._asking = asyncio.Lock()
-        asyncio.get_running_loop().add_reader(connection.fileno(), self._receive)
 
     async def ask(self, name: str, *arguments: Any) -> Any:
         """
@@ -198,28 +227,23 @@ class CrowdProcess:
 
         """
         async with self._asking:
-            self._connection.send((name, arguments))
+            self._wire.send((name, arguments))
             succeeded, answer = await asyncio.wait_for(self._answers.get(), _ANSWER_SECONDS)
         if not succeeded:
             raise RuntimeError(answer)
         return answer
 
-    def close(self) -> None:
-        """Hear no more; its process ends by that."""
-        asyncio.get_running_loop().remove_reader(self._connection.fileno())
-        self._connection.close()
-
-    def _receive(self) -> None:
+    async def listen(self) -> None:
+        """Hand on what the crowd says, until it is gone."""
         try:
-            heard = self._connection.recv()
+            while True:
+                heard = await self._wire.receive()
+                if isinstance(heard, Report):
+                    self._hear(heard)
+                else:
+                    self._answers.put_nowait(heard)
         except EOFError:
-            asyncio.get_running_loop().remove_reader(self._connection.fileno())
             self._answers.put_nowait((False, "the crowd's process is gone"))
-            return
-        if isinstance(heard, Report):
-            self._hear(heard)
-        else:
-            self._answers.put_nowait(heard)
 
 
 @asynccontextmanager
@@ -228,15 +252,18 @@ async def run_crowd(
 ) -> AsyncIterator[CrowdProcess]:
     """Run a crowd for the time of the block; `hear` gets its reports."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
+    ours, theirs = socket.socketpair()
     process = context.Process(target=_run, args=(theirs, ports, seed), daemon=True)
     process.start()
     theirs.close()
-    crowd = CrowdProcess(ours, process.pid or 0, hear)
+    wire = await _Wire.over(ours)
+    crowd = CrowdProcess(wire, hear)
+    listening = asyncio.create_task(crowd.listen())
     try:
         yield crowd
     finally:
-        crowd.close()
+        listening.cancel()
+        wire.close()
         await asyncio.to_thread(process.join, 10)
         if process.is_alive():
             process.kill()
