@@ -15,6 +15,8 @@ from bench.soak.readers import Readers
 
 _ESTABLISHED: Final = "01"
 _THINNED: Final = 20
+_ATTEMPTS: Final = 3
+_FEW: Final = 3
 _MIB: Final = 1024**2
 
 
@@ -122,19 +124,30 @@ class Samples:
     def _read(self, number: int, life: Life, now: float) -> None:
         try:
             process = self._processes.setdefault(life.pid, psutil.Process(life.pid))
-            connections = _established(self._installation.ports[life.service])
+            files, connections = _files(process, self._installation.ports[life.service])
             self.residents.append(
                 Resident(
                     at=now,
                     life=number,
                     rss=process.memory_info().rss / _MIB,
-                    files=process.num_fds() - connections,
+                    files=files,
                     connections=connections,
                     cpu=process.cpu_percent(),
                 )
             )
         except psutil.NoSuchProcess:
             self._processes.pop(life.pid, None)
+
+
+def _files(process: psutil.Process, port: int) -> tuple[int, int]:
+    """Return a process's open files but clients' connections, and these; when many come or go, they are read again."""
+    for _ in range(_ATTEMPTS):
+        before = process.num_fds()
+        connections = _established(port)
+        files = process.num_fds()
+        if abs(files - before) <= _FEW:
+            break
+    return files - connections, connections
 
 
 def _established(port: int) -> int:
