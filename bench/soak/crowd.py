@@ -24,7 +24,7 @@ from bench.soak.told import Stream, Tally
 _REPORT_SECONDS: Final = 1.0
 _LEAVE_AFTER_SECONDS: Final = 60.0
 """How long a listener stays with a service, on average, before it goes to the other by itself."""
-_BURST_LISTENERS: Final = 4
+_BURST_LISTENERS: Final = 2
 _JOINING: Final = 25
 _LENGTH: Final = struct.Struct("!Q")
 _BURST_LOOK_SECONDS: Final = 0.5

@@ -2,7 +2,7 @@
 Whether a process stopped growing: judged over the second half of the run, and of each process's life apart.
 
 A process that has just started fills its caches, meets its first listeners and its first burst: that is growth, and no
-leak. So the first minute of a life does not count, nor one that has less than a minute left. From then on a line is fitted
+leak. So the first three minutes of a life do not count, nor one that has less than two left. From then on a line is fitted
 through what it took (least squares); what the line gained over the time that was looked at, and how far the greatest
 value lies above the median of the first quarter, must both stay below what a crowd that moves to and fro explains.
 """
@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_WARM_UP_SECONDS: Final = 60.0
-_LEAST_SECONDS: Final = 60.0
-_LEAST_SAMPLES: Final = 8
+_WARM_UP_SECONDS: Final = 180.0
+_LEAST_SECONDS: Final = 120.0
 _HOUR_SECONDS: Final = 3_600.0
 
 
@@ -58,7 +57,7 @@ def trend(
 ) -> Trend | None:
     """Judge the samples (time and value) of a life from a time on; None where there are too few."""
     counted = [(at, value) for at, value in samples if at >= max(since, began + _WARM_UP_SECONDS)]
-    if len(counted) < _LEAST_SAMPLES or counted[-1][0] - counted[0][0] < _LEAST_SECONDS:
+    if not counted or counted[-1][0] - counted[0][0] < _LEAST_SECONDS:
         return None
     times, values = zip(*counted, strict=True)
     slope = statistics.linear_regression(times, values).slope

@@ -22,7 +22,7 @@ _SETTINGS: Final = {
     "LIVE_HEARTBEAT": str(HEARTBEAT_SECONDS),
     "LIVE_STALL_TIMEOUT": str(STALL_SECONDS),
     # Full within minutes, so that what grows later is something else.
-    "CACHE_MEMORY_BYTES": str(16 * 1024**2),
+    "CACHE_MEMORY_BYTES": str(8 * 1024**2),
 }
 _LEADER: Final = """
     select client_port from pg_locks join pg_stat_activity using (pid)

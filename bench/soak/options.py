@@ -14,7 +14,8 @@ SERVICES: Final = 2
 COMMITS_A_SECOND: Final = 40.0
 READS_A_SECOND: Final = 50.0
 SAMPLE_SECONDS: Final = 5.0
-HEARTBEAT_SECONDS: Final = 2.0
+HEARTBEAT_SECONDS: Final = 3.0
+"""Two of these without a word, and either side gives the other up: before a service that was stopped goes on."""
 STALL_SECONDS: Final = 10.0
 _FAULT_EVERY_SECONDS: Final = 30.0
 _QUICK_PAUSE_SECONDS: Final = 2.0

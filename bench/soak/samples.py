@@ -151,10 +151,17 @@ def _files(process: psutil.Process, port: int) -> tuple[int, int]:
 
 
 def _established(port: int) -> int:
-    """Count the connections that a server's side holds at a port and that stand: one left half open is not among them."""
+    """
+    Count the connections that a server's side holds at a port and that stand.
+
+    One left half open is not among them, nor one that was not accepted yet, which no file stands for (its inode is 0).
+    """
     wanted = f":{port:04X}"
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return sum(fields[1].endswith(wanted) and fields[3] == _ESTABLISHED for fields in map(str.split, lines))
+    return sum(
+        fields[1].endswith(wanted) and fields[3] == _ESTABLISHED and fields[9] != "0"
+        for fields in map(str.split, lines)
+    )
 
 
 def _milliseconds(seconds: list[float], share: float) -> float | None:

@@ -171,7 +171,7 @@ def samples(*values: float) -> list[tuple[float, float]]:
 
 def test_what_stays_is_flat_and_what_grows_or_has_one_peak_is_not() -> None:
     def is_flat(*values: float) -> bool:
-        found = trend(samples(*values), since=0.0, began=-60.0, allowance=MEMORY)
+        found = trend(samples(*values), since=0.0, began=-180.0, allowance=MEMORY)
         assert found
         return found.flat
 
@@ -180,9 +180,9 @@ def test_what_stays_is_flat_and_what_grows_or_has_one_peak_is_not() -> None:
     assert not is_flat(*[100.0] * 30, 160.0, *[100.0] * 9)
 
 
-def test_the_first_minute_of_a_life_does_not_count_and_a_short_one_is_not_judged() -> None:
-    grown = samples(*[100.0 + number for number in range(20)], *[120.0] * 20)
-    late = trend(grown, since=0.0, began=40.0, allowance=MEMORY)
+def test_a_lifes_beginning_does_not_count_and_a_short_one_is_not_judged() -> None:
+    grown = samples(*[100.0 + number for number in range(40)], *[140.0] * 40)
+    late = trend(grown, since=0.0, began=20.0, allowance=MEMORY)
     assert late
     assert late.flat
     assert trend(grown, since=0.0, began=130.0, allowance=MEMORY) is None
