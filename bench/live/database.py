@@ -195,6 +195,10 @@ def median_of(values: Sequence[float]) -> float:
 
 
 def environment(home: Path, settings: dict[str, str]) -> dict[str, str]:
-    """Return an environment with no setting of the machine's own, and a home that is empty."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    """
+    Return an environment with no setting of the machine's own, and a home that is empty.
+
+    The service is to be of the tree that the benchmark is of, where PYTHONPATH says which that is.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     return {**kept, "HOME": str(home), **settings}
