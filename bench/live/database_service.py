@@ -35,6 +35,11 @@ class Service:
         """Where listeners connect, without the stream."""
         return f"ws://127.0.0.1:{self.port}/ws/live"
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended; None while it runs."""
+        return self._process.returncode
+
     async def end(self, signal_number: int = signal.SIGTERM) -> int | None:
         """Signal the process, wait for its end, and return its exit code; bounded, the last resort is a kill."""
         if self._process.returncode is None:

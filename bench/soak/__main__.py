@@ -76,7 +76,7 @@ def _keep_logs(home: Path, results: Path) -> None:
 def _print_details(rows: list[Row]) -> None:
     """Print the first of each thing that is worth a look."""
     for row in rows:
-        for name in ("faults", "missing", "unexpected"):
+        for name in ("deaths", "faults", "missing", "unexpected"):
             for line in list(row.details.get(name, ()))[:_SHOWN]:
                 print(f"{name}: {str(line)[:_WIDTH]}")
         for name in ("expected", "exceptions", "errors", "warnings", "unreadable"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -13,21 +15,24 @@ from typing import Final
 from bench.live.report import say
 from bench.live.resume_rows import read_stored
 from bench.soak.blows import Blow
-from bench.soak.crowd import CrowdProcess, run_crowd
-from bench.soak.faults import FAULTS, Stage, strike
+from bench.soak.crowd_process import CrowdProcess, run_crowd
+from bench.soak.faults import FAULTS, strike
 from bench.soak.incidents import Incidents
 from bench.soak.installation import Installation, install
-from bench.soak.options import SAMPLE_SECONDS, STREAMS, Options
+from bench.soak.options import BURST, SAMPLE_SECONDS, STREAMS, Options
 from bench.soak.probes import Probes
 from bench.soak.readers import Readers
 from bench.soak.samples import Flow, Samples
 from bench.soak.service_logs import read_logs
+from bench.soak.stage import Stage
 from bench.soak.told import Tally
 from bench.soak.verdict import Outcome
 from bench.soak.writers import Writers
 
 _LAST_FAULT_SECONDS: Final = 30.0
 """So long before the end no fault begins any more."""
+_BURST_LISTENERS: Final = 2
+"""Each is told every one of a hundred thousand rows."""
 _END_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 3.0
 _LINE_SECONDS: Final = 60.0
@@ -39,6 +44,7 @@ class Run:
     def __init__(self, options: Options, installation: Installation) -> None:
         self.incidents = Incidents()
         self.blows: list[Blow] = []
+        self.deaths: list[str] = []
         self._options = options
         self._installation = installation
         self.writers = Writers(installation.database, options.writers, options.seed)
@@ -55,20 +61,23 @@ class Run:
         self.probes = Probes(installation.database, installation.ports, self.incidents)
         self.began = self.ended = 0.0
 
-    async def soak(self, crowd: CrowdProcess) -> Tally:
+    async def soak(self, crowd: CrowdProcess, burst: CrowdProcess) -> Tally:
         """Let everything happen, and return what the listeners counted."""
         await self.writers.prepare()
-        say(
-            f"  {self._options.listeners} listeners came in {await crowd.ask('open', self._options.listeners):.1f} s"
-        )
+        await burst.ask("open", _BURST_LISTENERS, (BURST,))
+        seconds = await crowd.ask("open", self._options.listeners, STREAMS)
+        say(f"  {self._options.listeners} listeners came in {seconds:.1f} s")
         self.began = monotonic()
+        stage = Stage(self._installation, crowd, burst, self.writers, Random(self._options.seed))
         async with self._sampling(), self.writers.running(), self.probes.running(), self.readers.running():
             await asyncio.sleep(_SETTLE_SECONDS)
-            await self._strike(crowd)
+            await self._strike(stage)
             await asyncio.sleep(max(0.0, self.began + self._options.minutes * 60 - monotonic()))
             self.ended = monotonic()
         await self.writers.finish()
-        tally: Tally = await crowd.ask("finish", self._installation.database.way_in(), _END_SECONDS)
+        tally = Tally()
+        for each in (crowd, burst):
+            tally.add(await each.ask("finish", self._installation.database.way_in(), _END_SECONDS))
         return tally
 
     async def missing(self) -> list[str]:
@@ -80,15 +89,13 @@ class Run:
                 missing += self.writers.committed.missing(stream_id, stored)
         return missing
 
-    async def _strike(self, crowd: CrowdProcess) -> None:
+    async def _strike(self, stage: Stage) -> None:
         """Let every fault strike in a random order, then in another, until there is no time left."""
-        random = Random(self._options.seed)
-        stage = Stage(self._installation, crowd, self.writers, random)
         half = self.began + self._options.minutes * 30
         last = self.began + self._options.minutes * 60 - _LAST_FAULT_SECONDS
         names = list(self._options.faults or FAULTS)
         while True:
-            for name in random.sample(names, len(names)):
+            for name in stage.random.sample(names, len(names)):
                 began = monotonic()
                 if began > last and not self._options.quick:
                     return
@@ -129,6 +136,9 @@ class Run:
             due = monotonic() + SAMPLE_SECONDS
             await asyncio.sleep(SAMPLE_SECONDS)
             now, so_far = monotonic(), sum(self.writers.counts.values())
+            for death in await self._installation.revive():
+                say(f"  {now - self.began:6.1f} s {death}")
+                self.deaths.append(f"after {now - self.began:.1f} s: {death}")
             flow = self.samples.take(so_far - committed, now - due)
             committed = so_far
             if now >= line_at:
@@ -136,10 +146,11 @@ class Run:
                 self._say(flow)
 
     def _say(self, flow: Flow) -> None:
-        report = self.samples.report
+        reports = self.samples.reports.values()
         residents = [one for one in self.samples.residents if one.at == flow.at]
-        wrong = {"lost or doubled": report.lost_or_doubled, "resets": report.resets} if report else {}
-        wrong |= self.incidents.unexpected
+        wrong = Counter(self.incidents.unexpected)
+        wrong["lost or doubled"] = sum(report.lost_or_doubled for report in reports)
+        wrong["resets"] = sum(report.resets for report in reports)
         shown = ", ".join(f"{times} {kind}" for kind, times in wrong.items() if times) or "nothing"
         say(
             f"{(flow.at - self.began) / 60:4.0f} min: {flow.listeners} listeners, "
@@ -159,8 +170,12 @@ async def run(options: Options, home: Path) -> Outcome:
     """Run in this directory, and return what came out."""
     async with install(home) as installation:
         course = Run(options, installation)
-        async with run_crowd(installation.ports, options.seed, course.samples.hear) as crowd:
-            tally = await course.soak(crowd)
+        hear = course.samples.hear
+        async with (
+            run_crowd(installation.ports, options.seed, partial(hear, "all")) as crowd,
+            run_crowd(installation.ports, -options.seed, partial(hear, BURST)) as burst,
+        ):
+            tally = await course.soak(crowd, burst)
         missing = await course.missing()
     return Outcome(
         began=course.began,
@@ -170,6 +185,7 @@ async def run(options: Options, home: Path) -> Outcome:
         acknowledged=sum(map(len, course.writers.committed.newest.values())),
         incidents=course.incidents,
         blows=course.blows,
+        deaths=course.deaths,
         lives=installation.lives,
         samples=course.samples,
         complaints=read_logs([installation.log(number) for number in range(len(installation.ports))]),

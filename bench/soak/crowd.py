@@ -1,14 +1,15 @@
-"""The listeners in a process of their own, which tells every second how they are, and does what it is asked."""
+"""
+Listeners in a process of their own, which tells every second how they are, and does what it is asked.
+
+There are two: those of the burst have one to themselves, or the others' times would be what reading its rows costs a client.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import pickle
 import socket
-import struct
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
@@ -20,52 +21,14 @@ from bench.soak.incidents import Incident
 from bench.soak.listeners import Crowd, Listener
 from bench.soak.options import BURST, STREAMS
 from bench.soak.told import Stream, Tally
+from bench.soak.wire import Wire
 
 _REPORT_SECONDS: Final = 1.0
 _LEAVE_AFTER_SECONDS: Final = 60.0
 """How long a listener stays with a service, on average, before it goes to the other by itself."""
-_BURST_LISTENERS: Final = 2
 _JOINING: Final = 25
-_LENGTH: Final = struct.Struct("!Q")
 _BURST_LOOK_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = 120.0
-_ANSWER_SECONDS: Final = 600.0
-
-
-class _Wire:
-    """One end between the two processes; whole objects go over it."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def over(cls, end: socket.socket) -> _Wire:
-        """Take one end of a pair of sockets."""
-        return cls(*await asyncio.open_connection(sock=end))
-
-    def send(self, thing: object) -> None:
-        """Send; nobody waits for it to be out."""
-        data = pickle.dumps(thing)
-        self._writer.write(_LENGTH.pack(len(data)) + data)
-
-    async def receive(self) -> Any:
-        """
-        Return what comes next.
-
-        Raises:
-            EOFError: the other end is gone.
-
-        """
-        try:
-            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-            return pickle.loads(await self._reader.readexactly(length))  # noqa: S301  (of our own other process)
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise EOFError from error
-
-    def close(self) -> None:
-        """Let go."""
-        self._writer.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +50,7 @@ class Report:
 class _Gathering:
     """What goes on in the crowd's process."""
 
-    wire: _Wire
+    wire: Wire
     crowd: Crowd
     streams: dict[str, Stream]
     listeners: list[Listener] = field(default_factory=list)
@@ -95,15 +58,13 @@ class _Gathering:
     tasks: dict[Listener, asyncio.Task[None]] = field(default_factory=dict)
     number: int = 0
 
-    async def open(self, listeners: int) -> float:
-        """Have everybody come, few at a time, and return when all have their snapshot."""
+    async def open(self, listeners: int, streams: Sequence[str]) -> float:
+        """Have everybody come to these streams, few at a time, and return when all have their snapshot."""
         began = monotonic()
         for first in range(0, listeners, _JOINING):
             few = range(first, min(first + _JOINING, listeners))
-            self.listeners += [self._come(STREAMS[number % len(STREAMS)]) for number in few]
+            self.listeners += [self._come(streams[number % len(streams)]) for number in few]
             await _until(lambda: all(listener.stands for listener in self.listeners))
-        self.listeners += [self._come(BURST) for _ in range(_BURST_LISTENERS)]
-        await _until(lambda: all(listener.stands for listener in self.listeners))
         return monotonic() - began
 
     async def join(self, listeners: int) -> float:
@@ -120,10 +81,10 @@ class _Gathering:
         self.newcomers = []
 
     async def until_burst(self, number: int, keys: int) -> float:
-        """Return when all who follow the burst's stream hold so many keys whose numbers are not below this one."""
-        following = [listener for listener in self.listeners if listener.stream.stream_id == BURST]
+        """Return when each holds so many keys whose numbers are not below this one."""
         await _until(
-            lambda: all(listener.held.holds(number) >= keys for listener in following), _BURST_LOOK_SECONDS
+            lambda: all(listener.held.holds(number) >= keys for listener in self.listeners),
+            _BURST_LOOK_SECONDS,
         )
         return monotonic()
 
@@ -140,7 +101,7 @@ class _Gathering:
             task.cancel()
         connection = await asyncpg.connect(**way_in, ssl=False, timeout=10)
         try:
-            for stream in self.streams.values():
+            for stream in {listener.stream for listener in self.listeners}:
                 stored, removed = await read_stored(connection, stream.stream_id)
                 expected, removals = stream.expected(stored), stream.removals(removed)
                 for listener in self.listeners:
@@ -198,73 +159,13 @@ async def _until(condition: Callable[[], bool], every_seconds: float = 0.02) -> 
 async def _gather(end: socket.socket, ports: list[int], seed: int) -> None:
     crowd = Crowd(ports, seed)
     streams = {stream_id: Stream(stream_id, crowd.tally) for stream_id in (*STREAMS, BURST)}
-    gathering = _Gathering(await _Wire.over(end), crowd, streams)
+    gathering = _Gathering(await Wire.over(end), crowd, streams)
     telling = asyncio.create_task(gathering.tell())
     await gathering.obey()
     telling.cancel()
 
 
-def _run(end: socket.socket, ports: list[int], seed: int) -> None:
+def run(end: socket.socket, ports: list[int], seed: int) -> None:
+    """Be the crowd's process."""
     with suppress(KeyboardInterrupt):
         uvloop.run(_gather(end, ports, seed))
-
-
-class CrowdProcess:
-    """The crowd as the run's own process speaks to it."""
-
-    def __init__(self, wire: _Wire, hear: Callable[[Report], None]) -> None:
-        self._wire = wire
-        self._hear = hear
-        self._answers: asyncio.Queue[tuple[bool, Any]] = asyncio.Queue()
-        self._asking = asyncio.Lock()
-
-    async def ask(self, name: str, *arguments: Any) -> Any:
-        """
-        Have the crowd do something, and return what it says.
-
-        Raises:
-            RuntimeError: it could not.
-
-        """
-        async with self._asking:
-            self._wire.send((name, arguments))
-            succeeded, answer = await asyncio.wait_for(self._answers.get(), _ANSWER_SECONDS)
-        if not succeeded:
-            raise RuntimeError(answer)
-        return answer
-
-    async def listen(self) -> None:
-        """Hand on what the crowd says, until it is gone."""
-        try:
-            while True:
-                heard = await self._wire.receive()
-                if isinstance(heard, Report):
-                    self._hear(heard)
-                else:
-                    self._answers.put_nowait(heard)
-        except EOFError:
-            self._answers.put_nowait((False, "the crowd's process is gone"))
-
-
-@asynccontextmanager
-async def run_crowd(
-    ports: list[int], seed: int, hear: Callable[[Report], None]
-) -> AsyncIterator[CrowdProcess]:
-    """Run a crowd for the time of the block; `hear` gets its reports."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = socket.socketpair()
-    process = context.Process(target=_run, args=(theirs, ports, seed), daemon=True)
-    process.start()
-    theirs.close()
-    wire = await _Wire.over(ours)
-    crowd = CrowdProcess(wire, hear)
-    listening = asyncio.create_task(crowd.listen())
-    try:
-        yield crowd
-    finally:
-        listening.cancel()
-        wire.close()
-        await asyncio.to_thread(process.join, 10)
-        if process.is_alive():
-            process.kill()
-            process.join()

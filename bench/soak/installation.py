@@ -39,6 +39,7 @@ class Life:
     pid: int
     began: float
     ended: float | None = None
+    is_to_end: bool = False
 
 
 @dataclass(slots=True)
@@ -73,9 +74,21 @@ class Installation:
     async def end(self, number: int, signal_number: int) -> int | None:
         """End a service, and return its exit code."""
         life = self._life(number)
+        life.is_to_end = True
         code = await self._services[number].end(signal_number)
         life.ended = monotonic()
         return code
+
+    async def revive(self) -> list[str]:
+        """Start those again that ended by themselves, and say of each how."""
+        said = []
+        for life in self.living():
+            code = self._services[life.service].exit_code
+            if code is not None and not life.is_to_end:
+                life.ended = monotonic()
+                said.append(f"service {life.service + 1}, process {life.pid}, ended by itself with {code}")
+                await self.start(life.service)
+        return said
 
     def stop(self, number: int) -> None:
         """Have a service stand still."""

@@ -19,8 +19,8 @@ import httpx
 import msgspec
 from bench.live.database import Database
 from bench.soak.incidents import Incident, Incidents
+from bench.soak.minutes import LOST
 from bench.soak.options import HEARTBEAT_SECONDS, PROBE, SERVICES
-from bench.soak.writers import LOST
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 

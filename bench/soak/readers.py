@@ -24,8 +24,8 @@ import msgspec
 from bench.live.database import Database
 from bench.soak.committed import Committed
 from bench.soak.incidents import Incident, Incidents
+from bench.soak.minutes import LOST, put_windows, window_key
 from bench.soak.options import READS_A_SECOND, SERVICES, STREAMS
-from bench.soak.writers import LOST, put_windows, window_key
 
 _ANSWER_SECONDS: Final = 4.0
 """A read has its answer, be it a 503, within three; more than that is a timeout, which only a service that stands still explains."""

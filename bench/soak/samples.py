@@ -56,7 +56,7 @@ class Flow:
     cpu: float
     """Of the machine, in percent."""
     late: float
-    """How late the loops of the two client processes were at worst, in milliseconds."""
+    """How late the loops of the clients' processes were at worst, in milliseconds."""
 
 
 class Samples:
@@ -70,7 +70,8 @@ class Samples:
         self.reads: dict[bool, list[float]] = {True: [], False: []}
         self.disturbed = False
         """Whether a fault lasts; whoever lets it strike says so."""
-        self.report: Report | None = None
+        self.reports: dict[str, Report] = {}
+        """The newest one of each crowd."""
         self._installation = installation
         self._readers = readers
         self._processes: dict[int, psutil.Process] = {}
@@ -81,10 +82,10 @@ class Samples:
         self._at = monotonic()
         psutil.cpu_percent()
 
-    def hear(self, report: Report) -> None:
-        """Take the crowd's report in."""
+    def hear(self, crowd: str, report: Report) -> None:
+        """Take a crowd's report in."""
         self._was_disturbed |= self.disturbed
-        self.report = report
+        self.reports[crowd] = report
         self._latencies += report.latencies
         self._late = max(self._late, report.late_seconds)
         for incident in report.incidents:
@@ -96,14 +97,14 @@ class Samples:
         for number, life in enumerate(self._installation.lives):
             if life.ended is None:
                 self._read(number, life, now)
-        report, told = self.report, self._latencies
+        reports, told = self.reports.values(), self._latencies
         reads, self._readers.latencies = self._readers.latencies, []
-        deliveries = report.deliveries if report else 0
+        deliveries = sum(report.deliveries for report in reports)
         flow = Flow(
             at=now,
             seconds=now - self._at,
             calm=not self._was_disturbed,
-            listeners=sum(report.connected) if report else 0,
+            listeners=sum(sum(report.connected) for report in reports),
             deliveries=deliveries - self._deliveries,
             reads=len(reads),
             commits=commits,

@@ -55,6 +55,13 @@ class Tally:
     faults: list[str] = field(default_factory=list)
     """The first of what went wrong, in words."""
 
+    def add(self, other: Tally) -> None:
+        """Take in what another crowd counted."""
+        for name in ("messages", "changes", "lost", "doubled", "resets", "cuts"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.ends += other.ends
+        self.faults += other.faults
+
     def fault(self, text: str) -> None:
         if len(self.faults) < _FAULTS_KEPT:
             self.faults.append(text)

@@ -33,6 +33,8 @@ class Outcome:
     acknowledged: int
     incidents: Incidents
     blows: Sequence[Blow]
+    deaths: Sequence[str]
+    """Services that ended though nobody ended them."""
     lives: Sequence[Life]
     samples: Samples
     complaints: Complaints
@@ -44,6 +46,7 @@ def rows_of(outcome: Outcome) -> list[Row]:
     return [
         *_exactness(outcome),
         *_surprises(outcome),
+        *_deaths(outcome),
         *_recoveries(outcome),
         *_flatness(outcome),
         *_flow(outcome),
@@ -93,6 +96,16 @@ def _surprises(outcome: Outcome) -> Iterator[Row]:
             ],
             "expected": dict(incidents.expected),
         },
+    )
+
+
+def _deaths(outcome: Outcome) -> Iterator[Row]:
+    yield Row(
+        figure="services that ended by themselves",
+        wanted="0",
+        got=str(len(outcome.deaths)),
+        met=not outcome.deaths,
+        details={"deaths": list(outcome.deaths)},
     )
 
 

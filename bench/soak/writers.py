@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from random import Random
 from time import monotonic
@@ -22,51 +22,25 @@ import asyncpg
 from bench.live.database import Database
 from bench.live.resume_rows import Key
 from bench.live.resume_writers import PUT_MOMENTS, PUT_STREAM, REMOVE_MOMENTS, REMOVE_WINDOWS, VERSIONS
-from bench.soak.committed import Attempt, Committed, Rows
+from bench.soak.committed import Attempt, Committed
+from bench.soak.minutes import (
+    LOST,
+    PUT_BURST,
+    START,
+    TRANSACTION_MARK,
+    end_prepared,
+    put_windows,
+    window_key,
+    window_start,
+)
 from bench.soak.options import BURST, COMMITS_A_SECOND, PROBE, STALL, STREAMS
 
-_START: Final = datetime(2026, 3, 1)  # noqa: DTZ001  (the columns are naive, and UTC)
-_HANDS: Final = 64
 _HOT_ROWS: Final = 20
 _BIG_ROWS: Final = 3_000
 _BIG_EVERY_SECONDS: Final = 45.0
 BURST_ROWS: Final = 100_000
 _HOLD_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 0.2
-_TRANSACTION_MARK: Final = "soak-"
-LOST: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InternalClientError,
-)
-"""What the driver says of a database that is away; anything else ends the run."""
-
-_PUT_WINDOWS: Final = """
-    insert into chat_summary_minute (stream_id, window_start, window_end, chat_count, unique_chatters, top_emotes,
-                                     avg_sentiment, chat_rate, avg_viewers, z_score, is_anomaly)
-    select $1, start, start + interval '1 minute', nextval('bench_version'), 45, array['Kappa', 'PogChamp', 'LUL'],
-        0.25, $3::float8, 1500, 0.75, false
-    from unnest($2::timestamp[]) start
-    on conflict (stream_id, window_start, window_end) do update
-    set chat_count = nextval('bench_version'), chat_rate = excluded.chat_rate
-    returning window_start, chat_count as number, revision::text
-"""
-"""The rate is the time just before a statement that commits by itself, `time.monotonic()`; 0 where there is none."""
-_BURST: Final = """
-    with put as (
-        insert into chat_summary_minute (stream_id, window_start, window_end, chat_count, avg_viewers, is_anomaly)
-        select $1, start, start + interval '1 minute', nextval('bench_version'), 1500, false
-        from generate_series($2::timestamp, $2::timestamp + ($3::int - 1) * interval '1 minute', interval '1 minute') start
-        on conflict (stream_id, window_start, window_end) do update set chat_count = nextval('bench_version')
-        returning chat_count
-    )
-    select count(*), min(chat_count) from put
-"""
-"""The same rows each time. They are not in the writers' account: the tables are."""
 _ACTIONS: Final = {
     "insert": 35,
     "upsert": 27,
@@ -78,25 +52,6 @@ _ACTIONS: Final = {
     "rollback": 2,
     "two-phase": 1,
 }
-
-
-def window_key(start: datetime) -> Key:
-    """Return the key of a window as it is read back."""
-    start = start.replace(tzinfo=UTC)
-    return ("window", start, start + timedelta(minutes=1))
-
-
-def window_start(hand: int, serial: int) -> datetime:
-    """Return the beginning of a hand's window: hands take turns, so that the newest hundred are of all of them."""
-    return _START + timedelta(minutes=serial * _HANDS + hand)
-
-
-async def put_windows(
-    connection: asyncpg.Connection, stream_id: str, starts: Sequence[datetime], stamp: float
-) -> Rows:
-    """Write windows, and return what was written."""
-    rows = await connection.fetch(_PUT_WINDOWS, stream_id, starts, stamp)
-    return {window_key(row["window_start"]): (row["number"], int(row["revision"])) for row in rows}
 
 
 @dataclass(slots=True)
@@ -116,8 +71,8 @@ class Writers:
             await connection.execute(VERSIONS)
             for stream_id in (*STREAMS, BURST, PROBE, STALL):
                 await connection.execute(PUT_STREAM, stream_id, "begin")
-                await put_windows(connection, stream_id, [_START - timedelta(days=1)], 0.0)
-                await connection.execute(PUT_MOMENTS, stream_id, [f"{stream_id}-anchor"], _START, "begin")
+                await put_windows(connection, stream_id, [START - timedelta(days=1)], 0.0)
+                await connection.execute(PUT_MOMENTS, stream_id, [f"{stream_id}-anchor"], START, "begin")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -144,20 +99,11 @@ class Writers:
     async def burst(self) -> tuple[float, int]:
         """Write a hundred thousand rows in one transaction; return when it was committed, and their least number."""
         async with self.database.connected() as connection:
-            rows, least = await connection.fetchrow(_BURST, BURST, _START, BURST_ROWS)
+            rows, least = await connection.fetchrow(PUT_BURST, BURST, START, BURST_ROWS)
         if rows != BURST_ROWS:
             raise RuntimeError(f"{rows} rows were written in place of {BURST_ROWS}")
         self.counts["transactions of 100,000"] += 1
         return monotonic(), least
-
-
-async def end_prepared(connection: asyncpg.Connection, whose: str) -> None:
-    """Commit the transactions that somebody prepared and lost the connection to."""
-    found = await connection.fetch(
-        "select gid from pg_prepared_xacts where starts_with(gid, $1)", f"{_TRANSACTION_MARK}{whose}"
-    )
-    for row in found:
-        await connection.execute(f"commit prepared '{row['gid']}'")
 
 
 class _Writer:
@@ -251,7 +197,7 @@ class _Writer:
     async def _put_moments(self, connection: asyncpg.Connection, stream_id: str) -> None:
         ids = self._moment_ids(stream_id)
         attempt = self._begin(stream_id, [("moment", moment_id) for moment_id in ids])
-        when = _START + timedelta(minutes=self._random.randrange(100_000))
+        when = START + timedelta(minutes=self._random.randrange(100_000))
         rows = await connection.fetch(
             f"{PUT_MOMENTS} returning moment_id, metric_value::int8 as number, revision::text",
             *(stream_id, ids, when, "Chat is faster than usual."),
@@ -278,7 +224,7 @@ class _Writer:
             attempt.undo()
             return
         if how == "two-phase":
-            name = f"{_TRANSACTION_MARK}{self._hand}-{next(self._serial)}"
+            name = f"{TRANSACTION_MARK}{self._hand}-{next(self._serial)}"
             await connection.execute(f"prepare transaction '{name}'")
             await asyncio.sleep(self._random.uniform(0, _HOLD_SECONDS))
             await connection.execute(f"commit prepared '{name}'")

@@ -11,8 +11,8 @@ from bench.live.resume_rows import Version
 from bench.soak.committed import Committed
 from bench.soak.flatness import MEMORY, trend
 from bench.soak.incidents import Incident, Incidents
+from bench.soak.minutes import window_key
 from bench.soak.told import Held, Stream, Tally
-from bench.soak.writers import window_key
 
 START = datetime(2026, 3, 1)  # noqa: DTZ001  (as the columns are)
 
