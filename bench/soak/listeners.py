@@ -200,6 +200,8 @@ class _Connection(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        if self.ended.done():
+            return
         now = self.heard_at = monotonic()
         if not self._connected_at:
             self._head += data
