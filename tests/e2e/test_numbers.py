@@ -61,8 +61,12 @@ async def test_several_workers_tell_their_numbers_as_one(tmp_path: Path) -> None
         # And the one that asked.
         assert told[_REQUESTS] - before == 41
         async with asyncio.timeout(START_SECONDS):
-            while (await numbers(service))["telemetra_build_info"] != 2:  # noqa: ASYNC110  (nobody is told when numbers change)
+            while (told := await numbers(service))["telemetra_build_info"] != 2 or not told[  # noqa: ASYNC110  (nobody is told when numbers change)
+                "telemetra_relay_leads"
+            ]:
                 await asyncio.sleep(0.1)
+        # The deployment has one leader, and its bus is up or not, however many workers say so.
+        assert told["telemetra_relay_leads"] == told["telemetra_bus_up"] == 1
         worker = next(
             process for process in service.family()[1:] if "spawn_main" in " ".join(process.cmdline())
         )

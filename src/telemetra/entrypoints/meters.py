@@ -9,7 +9,7 @@ asked for (`vitals.py`). With several processes behind one port each keeps its n
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -25,6 +25,13 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 """Any client may make up others."""
 _DURATIONS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _LAGS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+_SHARED: Final[dict[str, Literal["livesum", "livemax", "livemin"]]] = {
+    "sum": "livesum",
+    "max": "livemax",
+    "min": "livemin",
+}
+"""How the library names what several processes' gauges come to, of those that live."""
 
 
 class Meters:
@@ -109,12 +116,24 @@ class Meters:
                 self._children[key] = child
         child.observe(seconds)
 
-    def set(self, name: str, documentation: str, value: float, **labels: str) -> None:
-        """Set a gauge. Several processes' are added up, those that are gone left out."""
+    def set(
+        self,
+        name: str,
+        documentation: str,
+        value: float,
+        *,
+        of_several: Literal["sum", "max", "min"] = "sum",
+        **labels: str,
+    ) -> None:
+        """Set a gauge. Several processes' are added up, or the worst is told; those that are gone are left out."""
         found = self._gauges.get(name)
         if found is None:
             found = self._gauges[name] = Gauge(
-                name, documentation, tuple(labels), registry=self._registry, multiprocess_mode="livesum"
+                name,
+                documentation,
+                tuple(labels),
+                registry=self._registry,
+                multiprocess_mode=_SHARED[of_several],
             )
         (found.labels(**labels) if labels else found).set(value)
 

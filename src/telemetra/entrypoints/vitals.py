@@ -91,9 +91,13 @@ class VitalSigns:
                 "telemetra_relay_silent_seconds",
                 "For how long nobody has told of changes; a quarter of a second is usual.",
                 relay.silent_seconds,
+                of_several="max",
             )
             told(
-                "telemetra_bus_up", "Whether the bus took the last step that was published.", relay.hears_bus
+                "telemetra_bus_up",
+                "Whether the bus took the last step that was published; 1 where nothing is.",
+                relay.hears_bus,
+                of_several="min",
             )
 
     def _look_at_ports(self, ports: Ports) -> None:
