@@ -135,8 +135,8 @@ class LiveListener:
                 if message["type"] == kind:
                     return message
 
-    async def leave(self) -> None:
-        await self._to_app.put({"type": "websocket.disconnect", "code": 1000})
+    async def leave(self, code: int = 1000) -> None:
+        await self._to_app.put({"type": "websocket.disconnect", "code": code})
 
 
 @asynccontextmanager

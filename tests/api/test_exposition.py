@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from telemetra.entrypoints.live.protocol import CloseCode
 from tests.api.http_service import PATIENCE_SECONDS, Service, running
 
 METRICS = "/api/v1/streams/lofi/metrics"
@@ -98,6 +100,25 @@ async def test_listeners_and_what_they_are_told_are_counted(service: Service) ->
     told = await numbers(service)
     assert told["telemetra_live_listeners"] == 0
     assert told['telemetra_live_closed_total{code="1000"}'] == 2
+
+
+async def test_a_client_makes_up_no_label_by_its_close_code(service: Service) -> None:
+    for code in (1000, 3001, 4000, 4408):
+        async with service.listening("lofi") as listener:
+            await listener.leave(code)
+    told = await numbers(service)
+    closed = {name: value for name, value in told.items() if name.startswith("telemetra_live_closed_total")}
+    assert closed['telemetra_live_closed_total{code="1000"}'] == 1
+    assert closed['telemetra_live_closed_total{code="other"}'] == 3
+    # What was never counted is told as 0: else Prometheus does not see the first.
+    assert {code for name, value in closed.items() if not value for code in re.findall("[0-9]+", name)} == {
+        str(code.value) for code in CloseCode
+    }
+
+
+async def test_how_many_listeners_there_may_be_is_told() -> None:
+    async with running(live_max_listeners=7) as service:
+        assert (await numbers(service))["telemetra_live_max_listeners"] == 7
 
 
 async def test_who_leads_is_told(service: Service) -> None:

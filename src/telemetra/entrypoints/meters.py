@@ -89,7 +89,8 @@ class Meters:
         )
         self.closed = Counter(
             "telemetra_live_closed",
-            "Listeners that ended, by the close code: 4408 read nothing for too long, 1013 found no room.",
+            "Listeners that ended, by the close code: 4408 read nothing for too long, 1013 found no room; other is a client's "
+            "own.",
             ("code",),
             registry=registry,
         )

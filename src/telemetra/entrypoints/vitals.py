@@ -74,6 +74,11 @@ class VitalSigns:
     def _look_at_live(self) -> None:
         told, relay, hub = self._meters.set, self._entrance.relay, self._entrance.hub
         told("telemetra_live_listeners", "Listeners now.", hub.listeners)
+        told(
+            "telemetra_live_max_listeners",
+            "Listeners that may be at a time, as far as open files allow them.",
+            self._entrance.admission.max_listeners,
+        )
         told("telemetra_live_streams", "Streams that have listeners now.", hub.channels)
         told(
             "telemetra_live_laggards",

@@ -26,7 +26,7 @@ class Admission:
 
     def __init__(self, *, max_listeners: int, max_per_address: int, open_files: int | None = None) -> None:
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if open_files is None else open_files
-        self._max_listeners = most_listeners(max_listeners, open_files=files)
+        self.max_listeners = most_listeners(max_listeners, open_files=files)
         self._max_per_address = max_per_address
         self._listeners = 0
         self._by_address: Counter[str] = Counter()
@@ -40,7 +40,7 @@ class Admission:
             ListenerEnded: there is none.
 
         """
-        if self._listeners >= self._max_listeners:
+        if self._listeners >= self.max_listeners:
             raise no_room("The server has as many listeners as it takes.")
         if self._by_address[address] >= self._max_per_address:
             raise no_room("Your address has as many listeners as it may have.")

@@ -39,6 +39,10 @@ REVOCATION: Final = "revocation"
 """In the state of a connection that is let in for a time: a future that is told the error why it may not stay."""
 
 _PATH: Final = re.compile(r"/ws/live/([^/]+)")
+_PRIVATE_CODES: Final = 4000
+"""From here on a code means what the side that sends it says (RFC 6455, section 7.4.2)."""
+_CODES: Final = ("1000", *(str(code.value) for code in CloseCode))
+_OTHER_CODE: Final = "other"
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +63,8 @@ class LiveEntrance:
             max_per_address=settings.live_max_listeners_per_address,
         )
         """Who counts the listeners."""
+        for code in (*_CODES, _OTHER_CODE):
+            self.meters.closed.labels(code)
 
     @property
     def hub(self) -> LiveHub:
@@ -172,7 +178,7 @@ class _Conversation:
             ending = await self._outcome(entrance, known=known)
             await self._outlet.ended()
         finally:
-            entrance.meters.closed.labels(str(int(ending.code))).inc()
+            entrance.meters.closed.labels(_counted(ending)).inc()
             _log.info(
                 "live_listener_closed",
                 stream_id=self._stream_id,
@@ -234,6 +240,13 @@ class _Conversation:
             await Inbox(self._receive, listener, per_minute=messages_per_minute).run()
         except ListenerEnded as ended:
             listener.end(ended)
+
+
+def _counted(ending: ListenerEnded) -> str:
+    """Return the code that an ending is counted by; of what a client may choose among thousands only the usual."""
+    code = str(int(ending.code))
+    is_clients_own = ending.gone and ending.code >= _PRIVATE_CODES
+    return code if code in _CODES and not is_clients_own else _OTHER_CODE
 
 
 def _values(scope: ReadScope, name: bytes) -> list[str]:
