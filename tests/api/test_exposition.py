@@ -102,14 +102,17 @@ async def test_listeners_and_what_they_are_told_are_counted(service: Service) ->
     assert told['telemetra_live_closed_total{code="1000"}'] == 2
 
 
-async def test_a_client_makes_up_no_label_by_its_close_code(service: Service) -> None:
-    for code in (1000, 3001, 4000, 4408):
+async def test_a_client_makes_up_no_label_by_its_close_code_and_says_nothing_in_our_name(
+    service: Service,
+) -> None:
+    # Libraries close with 1011 when their ping is not answered in time: the client was slow, and nothing is wrong here.
+    for code in (1000, 1011, 1013, 3001, 4000, 4404, 4408):
         async with service.listening("lofi") as listener:
             await listener.leave(code)
     told = await numbers(service)
     closed = {name: value for name, value in told.items() if name.startswith("telemetra_live_closed_total")}
     assert closed['telemetra_live_closed_total{code="1000"}'] == 1
-    assert closed['telemetra_live_closed_total{code="other"}'] == 3
+    assert closed['telemetra_live_closed_total{code="other"}'] == 6
     # What was never counted is told as 0: else Prometheus does not see the first.
     assert {code for name, value in closed.items() if not value for code in re.findall("[0-9]+", name)} == {
         str(code.value) for code in CloseCode

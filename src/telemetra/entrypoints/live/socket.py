@@ -39,9 +39,11 @@ REVOCATION: Final = "revocation"
 """In the state of a connection that is let in for a time: a future that is told the error why it may not stay."""
 
 _PATH: Final = re.compile(r"/ws/live/([^/]+)")
-_PRIVATE_CODES: Final = 4000
-"""From here on a code means what the side that sends it says (RFC 6455, section 7.4.2)."""
 _CODES: Final = ("1000", *(str(code.value) for code in CloseCode))
+_ONLY_OURS: Final = frozenset(
+    {CloseCode.INTERNAL, CloseCode.TRY_AGAIN, CloseCode.STREAM_NOT_FOUND, CloseCode.TOO_SLOW}
+)
+"""From a client they say nothing of this server: its library closes with 1011 when its own ping was not answered."""
 _OTHER_CODE: Final = "other"
 
 _log = structlog.get_logger(__name__)
@@ -243,9 +245,9 @@ class _Conversation:
 
 
 def _counted(ending: ListenerEnded) -> str:
-    """Return the code that an ending is counted by; of what a client may choose among thousands only the usual."""
+    """Return the code that an ending is counted by: few of the thousands that a client may close with."""
     code = str(int(ending.code))
-    is_clients_own = ending.gone and ending.code >= _PRIVATE_CODES
+    is_clients_own = ending.gone and ending.code in _ONLY_OURS
     return code if code in _CODES and not is_clients_own else _OTHER_CODE
 
 
