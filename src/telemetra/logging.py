@@ -266,11 +266,15 @@ def _is_not_a_servers_socket_line(record: logging.LogRecord) -> bool:
     Whether a record says more than that a WebSocket came, which uvicorn tells three times, with its query, or was refused:
     a refusal by an HTTP answer it takes for a fault.
     """
+    if record.msg == _NO_HTTP:
+        # The connection's own line says it.
+        return False
     if not record.module.startswith(("websockets_", "wsproto_")):
         return True
     return record.levelno > logging.INFO and record.msg != _REFUSED_IN_ORDER
 
 
+_NO_HTTP: Final = "Invalid HTTP request received."
 _REFUSED_IN_ORDER: Final = "ASGI callable returned without completing handshake."
 
 

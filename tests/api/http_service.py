@@ -78,6 +78,7 @@ class Service:
         query: bytes = b"",
         method: str = "GET",
         headers: list[tuple[bytes, bytes]] | None = None,
+        root_path: str = "",
     ) -> RawAnswer:
         """Ask with a path that no client library would send."""
         scope = {
@@ -89,7 +90,7 @@ class Service:
             "path": raw_path.decode("latin-1") if path is None else path,
             "raw_path": raw_path,
             "query_string": query,
-            "root_path": "",
+            "root_path": root_path,
             "headers": [(b"host", b"test"), *(headers or [])],
             "server": ("test", 80),
             "client": ("127.0.0.1", 1),

@@ -195,6 +195,27 @@ async def test_a_page_may_read_why_it_is_refused_and_a_preflight_needs_no_token(
         assert "POST" in preflight.headers["access-control-allow-methods"]
 
 
+@pytest.mark.parametrize(
+    ("root", "path"),
+    [("/x", "/x/api/v1/streams/{}"), ("/x", "/api/v1/streams/{}"), ("/x/", "/x/api/v1/streams/{}/metrics")],
+)
+async def test_where_the_application_is_mounted_changes_nothing(root: str, path: str) -> None:
+    async with guarded() as (service, _):
+        headers = [(b"authorization", b"Bearer tlm_narrow")]
+        for stream_id, status in (("lofi", 200), ("other", 403)):
+            for _ in range(2):
+                answer = await service.raw(path.format(stream_id).encode(), headers=headers, root_path=root)
+                assert answer.status == status
+        assert (await service.raw(b"/x/health", root_path=root)).status == 200
+
+
+async def test_a_host_without_end_is_not_told_back() -> None:
+    async with running(allowed_hosts=("example.org",)) as service:
+        answer = await service.get("/docs", Host="a" * 40_000)
+        assert answer.status_code == 421
+        assert len(answer.content) < 1_000
+
+
 # --- Hosts ------------------------------------------------------------------------------------------------------------
 
 

@@ -197,3 +197,26 @@ async def test_an_upgrade_that_is_not_known_is_answered_as_if_it_were_not_there(
     async with _connected() as (reader, writer):
         writer.write(_HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
         assert (await _answer(reader))[0] == 200
+
+
+@pytest.mark.parametrize("rest", [b"a", b"a" * 10])
+async def test_who_holds_back_the_rest_of_a_body_is_let_go(rest: bytes) -> None:
+    async with _connected() as (reader, writer):
+        writer.write(_HEAD + b"Content-Length: 1000000\r\n\r\n")
+        assert (await _answer(reader))[0] == 200
+        writer.write(rest)
+        assert await reader.read() == b""
+
+
+async def test_a_handshake_with_a_head_that_is_too_large_is_refused_before_it_is_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handshake = (
+        _HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + _PIECE * 10 + b"\r\n"
+    )
+    async with _connected() as (reader, writer):
+        writer.write(handshake)
+        assert (await _answer(reader))[0] == 431
+        assert await reader.read() == b""
+    assert not [record for record in caplog.records if record.exc_info]

@@ -100,3 +100,33 @@ async def test_a_probe_that_breaks_is_told_in_the_log_and_not_to_the_client() ->
             told = await _ask(service)
     assert told == (200, {"status": "degraded", "database": "ok", "redis": "unavailable"})
     assert "health_probe_failed" in [line["event"] for line in logged]
+
+
+class CountingProbe:
+    """Counts how often it is asked, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.reached = asyncio.Event()
+        self.released = asyncio.Event()
+
+    async def check(self) -> None:
+        self.asked += 1
+        self.reached.set()
+        await self.released.wait()
+
+
+async def test_thousands_of_askers_ask_the_dependencies_once() -> None:
+    probe = CountingProbe()
+    async with running(replaced={"database": probe}) as service:
+        askers = [asyncio.create_task(_ask(service)) for _ in range(200)]
+        await asyncio.wait_for(probe.reached.wait(), PATIENCE_SECONDS)
+        askers[0].cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        probe.released.set()
+        told = await asyncio.gather(*askers[1:])
+        assert {status for status, _ in told} == {200}
+        assert probe.asked == 1
+        assert (await _ask(service))[0] == 200
+        assert probe.asked == 2

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from telemetra.adapters.tokens import TokenFile, TokensUnreadable
 from telemetra.domain.access import digest_of, make_token
 from telemetra.domain.errors import CredentialInvalid
-from telemetra.entrypoints.access.rates import Rates, client_of
+from telemetra.entrypoints.access.rates import Rates
 from telemetra.entrypoints.access.tickets import TICKET_SECONDS, Tickets
 from telemetra.entrypoints.cli import main
+from telemetra.entrypoints.clients import client_of
 
 PATIENCE_SECONDS = 10.0
 
@@ -71,7 +72,8 @@ def test_endless_clients_take_no_endless_room() -> None:
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("fe80::1%eth0", "fe80::"),
-        ("not:an:address", "not:an:address"),
+        ("not:an:address", ""),
+        ("x" * 10_000, ""),
         ("", ""),
     ],
 )
@@ -185,11 +187,19 @@ async def test_a_changed_file_counts_soon_and_a_broken_one_not_at_all(tmp_path: 
         os.replace(tmp_path / "new.toml", path)  # noqa: PTH105  (pathlib's has the same name and means it less)
         await until("two")
         assert tokens.find(digest_of("one")) is None
-        path.write_text("[[tokens]")
-        tokens._refresh()
-        assert tokens.find(digest_of("two"))
+        for broken in ("[[tokens]", "a = " + "[" * 3_000, "a = " + "9" * 5_000):
+            path.write_text(broken)
+            tokens._refresh()
+            assert tokens.find(digest_of("two"))
         path.write_text(_entry("three") + _entry("four"))
         await until("four")
+
+
+@pytest.mark.parametrize("arguments", [("",), ("a" * 101,), ("\udcff",), ("a", "--stream", "\udcff")])
+def test_the_command_makes_nothing_that_the_file_would_not_take(arguments: tuple[str, ...]) -> None:
+    made = CliRunner().invoke(main, ["token", *arguments])
+    assert made.exit_code == 2
+    assert made.stdout == ""
 
 
 def test_the_command_names_what_it_makes_in_toml() -> None:

@@ -12,6 +12,7 @@ AccessScope: TypeAlias = Literal["read", "write"]
 
 TOKEN_PREFIX: Final = "tlm_"  # noqa: S105  (what tokens begin with, for people and for scanners of leaked secrets)
 _TOKEN_BYTES: Final = 32
+LONGEST_NAME: Final = 100
 LONGEST_TOKEN: Final = 256
 """Characters; no token of ours is as long."""
 

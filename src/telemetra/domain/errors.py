@@ -97,7 +97,7 @@ class HostNotAllowed(TelemetraError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"This service does not answer for the host {host!r}: its operator names them in ALLOWED_HOSTS."
+            f"This service does not answer for the host {host[:100]!r}: its operator names them in ALLOWED_HOSTS."
         )
         self.host = host
 

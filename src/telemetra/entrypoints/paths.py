@@ -37,14 +37,18 @@ class RawPaths:
         """Pass the request on."""
         if scope["type"] in {"http", "websocket"}:
             # Servers may leave it out, and the router changes the path.
-            scope["raw_path"] = scope.get("raw_path") or sent_path(scope).encode()
-            scope["path"] = canonical_path(scope)
+            scope["path"], scope["raw_path"] = canonical_path(scope), sent_path(scope).encode()
+            # It is no part of the path any more; the router would look for it anywhere.
+            scope["root_path"] = ""
         await self._app(scope, receive, send)
 
 
 def sent_path(scope: ReadScope) -> str:
-    """Return the path of a request as it was sent, in nothing but printable ASCII."""
+    """Return the path of a request as it was sent, below where the application is, in nothing but printable ASCII."""
     raw: bytes | None = scope.get("raw_path")
+    root: str = scope.get("root_path") or ""
+    if root:
+        raw = _below(raw or quote(scope["path"], safe=_LEFT_ALONE).encode(), root.rstrip("/").encode())
     if raw and len(raw) <= _LONGEST_REMEMBERED:
         return _printable(raw)
     return _printable.__wrapped__(raw) if raw else _quoted(quote(scope["path"], safe=_LEFT_ALONE))
@@ -54,6 +58,12 @@ def canonical_path(scope: ReadScope) -> str:
     """Return the path that a request is routed on: equivalent spellings made one (RFC 3986, section 6.2.2)."""
     sent = sent_path(scope)
     return (_canonical if len(sent) <= _LONGEST_REMEMBERED else _canonical.__wrapped__)(sent)
+
+
+def _below(raw: bytes, root: bytes) -> bytes:
+    """Return what is below a prefix that the server, or who mounted the application, has put before the path."""
+    is_below = raw.startswith(root) and raw[len(root) : len(root) + 1] in {b"/", b""}
+    return (raw[len(root) :] or b"/") if is_below else raw
 
 
 @lru_cache(_REMEMBERED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 import signal
 import socket
@@ -30,6 +31,7 @@ _TICK_SECONDS: Final = 1.0
 
 _FIRST_WORD_SECONDS: Final = 0.5
 _START_SECONDS: Final = 60.0
+_JOIN_SECONDS: Final = 0.2
 
 _FILES: Final = 1_048_576
 """As many as any process gets."""
@@ -136,6 +138,26 @@ class Supervisor(Multiprocess):
             new = self.processes[place] = self._started()
             _log.warning("worker_replaced", pid=old.pid, exit_code=old.exitcode, new_pid=new.pid)
             self._replaced(old.pid or 0)
+
+    def join_all(self) -> None:
+        """Wait for all to end; another signal meanwhile is told to them, too."""
+        while alive := [worker for worker in self.processes if worker.process.is_alive()]:
+            alive[0].process.join(_JOIN_SECONDS)
+            if self.signal_queue:
+                self.signal_queue.clear()
+                for worker in alive:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(worker.pid or 0, signal.SIGTERM)
+
+    def handle_hup(self) -> None:
+        """End, as a terminal that is closed wants it."""
+        self.handle_term()
+
+    def handle_ttin(self) -> None:
+        """Start no more: how many there are is said at the start."""
+
+    def handle_ttou(self) -> None:
+        """End none."""
 
     def _started(self) -> Worker:
         worker = Worker(self.config, self.sockets)

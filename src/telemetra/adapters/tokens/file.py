@@ -1,5 +1,5 @@
 """
-The operator's file of tokens (TOML), by their digests alone; what is changed in it counts within a second.
+The operator's file of tokens (TOML), by their digests alone; what is changed in it counts within two seconds.
 
 ```toml
 [[tokens]]
@@ -26,7 +26,7 @@ import msgspec
 import structlog
 from msgspec import Meta, Struct
 
-from telemetra.domain.access import AccessScope, Grant
+from telemetra.domain.access import LONGEST_NAME, AccessScope, Grant
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -38,7 +38,7 @@ class TokensUnreadable(Exception):
 
 
 class _Token(Struct, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     sha256: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
     scopes: Annotated[list[AccessScope], Meta(min_length=1)]
     streams: list[str] | None = None
@@ -61,7 +61,7 @@ class TokenFile:
 
         """
         self._path = path
-        self._stamp = self._look()
+        self._stamp = self._seen = self._look()
         self._grants = _read(path)
 
     def find(self, token_id: bytes) -> Grant | None:
@@ -81,13 +81,14 @@ class TokenFile:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            self._refresh()
+            stamp, before = self._look(), self._seen
+            self._seen = stamp
+            # One that is being written has another look at the next.
+            if stamp == before and stamp != self._stamp:
+                self._stamp = stamp
+                self._refresh()
 
     def _refresh(self) -> None:
-        stamp = self._look()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
         try:
             self._grants = _read(self._path)
         except TokensUnreadable as error:
@@ -110,7 +111,7 @@ def _read(path: Path) -> dict[bytes, Grant]:
         found = msgspec.convert(written, _Tokens)
     except OSError as error:
         raise TokensUnreadable(f"{path} can't be read: {error.strerror or error}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise TokensUnreadable(f"{path} can't be used: {error}.") from None
     grants = {grant.id: grant for grant in map(_grant, found.tokens)}
     if len(grants) < len(found.tokens):

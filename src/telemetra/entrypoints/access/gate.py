@@ -29,9 +29,10 @@ from telemetra.domain.errors import (
 )
 from telemetra.domain.ports import Credentials, Ports
 from telemetra.entrypoints.access.hosts import AllowedHosts
-from telemetra.entrypoints.access.rates import Rates, client_of
+from telemetra.entrypoints.access.rates import Rates
 from telemetra.entrypoints.access.tickets import Tickets
 from telemetra.entrypoints.asgi import ReadScope
+from telemetra.entrypoints.clients import client_of
 from telemetra.entrypoints.paths import canonical_path, decode_stream_id
 from telemetra.settings import Settings
 
@@ -43,6 +44,7 @@ _OF_STREAM: Final = re.compile(r"/(?:api/v1/streams|ws/live)/([^/]+)(?:/.*)?")
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
 
 _LOOK_SECONDS: Final = 1.0
+_LOOKED_AT_ONCE: Final = 500
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -73,7 +75,7 @@ Revocation: TypeAlias = "asyncio.Future[TelemetraError]"
 class _Stay:
     """Somebody who was let in, and is still here."""
 
-    token_id: bytes
+    grant: Grant
     path: str
     revocation: Revocation
 
@@ -118,7 +120,7 @@ class Gate:
     def staying(self, scope: ReadScope, grant: Grant) -> Iterator[Revocation]:
         """Look after a bearer for as long as it stays; what is yielded is told when it may no longer."""
         revocation: Revocation = asyncio.get_running_loop().create_future()
-        stay = _Stay(grant.id, canonical_path(scope), revocation)
+        stay = _Stay(grant, canonical_path(scope), revocation)
         self._stays.add(stay)
         try:
             yield revocation
@@ -129,12 +131,21 @@ class Gate:
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            for stay in list(self._stays):
-                try:
-                    _require(self._known(stay.token_id), stay.path)
-                except TelemetraError as error:
-                    if not stay.revocation.done():
-                        stay.revocation.set_result(error)
+            for number, stay in enumerate(list(self._stays), start=1):
+                self._look_at(stay)
+                if number % _LOOKED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+
+    def _look_at(self, stay: _Stay) -> None:
+        credentials = self._credentials
+        if credentials and credentials.find(stay.grant.id) is stay.grant and stay.grant.expires_at is None:
+            # Nothing has changed, as a rule for all of thousands.
+            return
+        try:
+            _require(self._known(stay.grant.id), stay.path)
+        except TelemetraError as error:
+            if not stay.revocation.done():
+                stay.revocation.set_result(error)
 
     def ticket_for(self, grant: Grant | None) -> tuple[str, int]:
         """Return a ticket for the bearer of a token (or of none, where none is asked for), and when it is over."""
@@ -213,6 +224,8 @@ def _require(grant: Grant, path: str) -> None:
     """
     if "read" not in grant.scopes:
         raise AccessDenied(f"The token {grant.name!r} is not for reading.")
+    if grant.streams is None:
+        return
     named = _OF_STREAM.fullmatch(path)
     if named is None:
         return

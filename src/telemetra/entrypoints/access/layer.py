@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -10,6 +11,8 @@ from telemetra.domain.access import Grant
 from telemetra.entrypoints.access.gate import Gate, Headers, Verdict
 from telemetra.entrypoints.asgi import App, Message, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.http.answers import CACHE_CONTROL
+from telemetra.entrypoints.http.cross_origin import ON_EVERY_ANSWER
+from telemetra.entrypoints.http.headers import REQUEST_ID
 from telemetra.entrypoints.http.reads import SEEN_STREAMS
 from telemetra.entrypoints.http.refusals import Refusal, Refusals
 from telemetra.entrypoints.live.protocol import CloseCode
@@ -44,7 +47,9 @@ class Gated:
             if scope["type"] == "http":
                 await _refuse(send, refusal, verdict.headers)
             else:
-                await _refuse_socket(scope, receive, send, refusal)
+                told = [*refusal.headers, *verdict.headers, *ON_EVERY_ANSWER]
+                told.append((REQUEST_ID.lower().encode(), scope["state"]["request_id"].encode()))
+                await _refuse_socket(scope, receive, send, replace(refusal, headers=told))
                 _log.info("live_refused", code=verdict.refusal.code, status=refusal.status)
             return
 

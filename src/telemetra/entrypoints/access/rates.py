@@ -9,15 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address
 from time import monotonic
 from typing import Final
 
 _WINDOW_SECONDS: Final = 60.0
 _MAX_CLIENTS: Final = 100_000
-_NETWORK_BITS: Final = 64
-"""Of an IPv6 address: what one customer has whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +58,3 @@ class Rates:
             del self._full_at[client]
         for client in list(self._full_at)[: max(0, len(self._full_at) - _MAX_CLIENTS // 2)]:
             del self._full_at[client]
-
-
-@lru_cache(10_000)
-def client_of(address: str) -> str:
-    """Return whom an address belongs to: itself, or, in IPv6, the network of its customer."""
-    if ":" not in address:
-        return address
-    try:
-        found = IPv6Address(address)
-    except ValueError:
-        return address
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(IPv6Address(int(found) >> _NETWORK_BITS << _NETWORK_BITS))

@@ -197,7 +197,8 @@ class CachedReads:
             # told before, or may have been by one that nobody here could hear of, is not for him.
             outcome = await asyncio.shield(flight.outcome)
             if isinstance(outcome, Entry):
-                is_new = flight.began > arrived or (is_known and includes(outcome.position, mark))
+                began = outcome.asked_at if is_anew else flight.began
+                is_new = began > arrived or (is_known and includes(outcome.position, mark))
                 if is_new and (required is None or includes(outcome.position, (required,))):
                     self._meters.joined.inc()
                     return outcome
@@ -205,7 +206,7 @@ class CachedReads:
                 flight.began > arrived or (flight.mark == mark and (outcome.is_of_now or not is_owed_more))
             ):
                 return outcome
-        self._meters.misses.labels("position").inc()
+        self._meters.misses.labels("no-cache" if is_anew else "position").inc()
         return _of_required_history(await self._ask(asking), required)
 
     def _why_not(self, entry: Entry | None, required: Position | None) -> str:

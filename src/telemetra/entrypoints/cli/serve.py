@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -33,6 +35,7 @@ from telemetra.entrypoints.server import Config, Server, Supervisor, allow_open_
 from telemetra.settings import Settings, to_environ
 
 _BACKLOG: Final = 2048
+_NUMBERS: Final = "telemetra-numbers-"
 
 _log = structlog.get_logger(__name__)
 
@@ -156,6 +159,18 @@ async def _run_demo(settings: Settings, stands: anyio.Event) -> None:
         raise
 
 
+def _sweep() -> None:
+    """Remove the numbers of processes that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_NUMBERS}*"):
+        with suppress(OSError, ValueError):
+            if left.stat().st_uid != os.getuid():
+                continue
+            try:
+                os.kill(int(left.name.removeprefix(_NUMBERS).partition("-")[0]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(left, ignore_errors=True)
+
+
 @contextmanager
 def _shared_numbers() -> Iterator[Callable[[int], None]]:
     """
@@ -163,7 +178,8 @@ def _shared_numbers() -> Iterator[Callable[[int], None]]:
 
     Yielded is what to tell of a process that is no more: what it had counted stays, its states are none.
     """
-    with tempfile.TemporaryDirectory(prefix="telemetra-numbers-") as directory:
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=f"{_NUMBERS}{os.getpid()}-") as directory:
         os.environ[MULTIPROCESS_VARIABLE] = directory
         yield lambda pid: mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]
 

@@ -8,11 +8,47 @@ from typing import get_args
 
 import click
 
-from telemetra.domain.access import AccessScope, digest_of, make_token
+from telemetra.domain.access import LONGEST_NAME, AccessScope, digest_of, make_token
+
+
+def check_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    """
+    Take a name that the file of tokens takes.
+
+    Raises:
+        click.BadParameter: it does not.
+
+    """
+    if not 0 < len(name) <= LONGEST_NAME or not _is_text(name):
+        raise click.BadParameter(f"Expected 1 to {LONGEST_NAME} characters of UTF-8.")
+    return name
+
+
+def check_streams(
+    _context: click.Context, _parameter: click.Parameter, streams: tuple[str, ...]
+) -> tuple[str, ...]:
+    """
+    Take streams' ids that the file of tokens takes.
+
+    Raises:
+        click.BadParameter: one is no text.
+
+    """
+    if not all(map(_is_text, streams)):
+        raise click.BadParameter("Expected UTF-8.")
+    return streams
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @click.command("token")
-@click.argument("name")
+@click.argument("name", callback=check_name)
 @click.option(
     "--scope",
     "scopes",
@@ -22,7 +58,13 @@ from telemetra.domain.access import AccessScope, digest_of, make_token
     show_default=True,
     help="What its bearer may do; may be given twice.",
 )
-@click.option("--stream", "streams", multiple=True, help="A stream that it is for; without any: all.")
+@click.option(
+    "--stream",
+    "streams",
+    multiple=True,
+    callback=check_streams,
+    help="A stream that it is for; without any: all.",
+)
 @click.option("--days", type=click.IntRange(1, 36_500), help="How long it is good for; without: for ever.")
 def token_command(*, name: str, scopes: tuple[str, ...], streams: tuple[str, ...], days: int | None) -> None:
     """

@@ -61,7 +61,7 @@ class HttpConnection(HttpToolsProtocol):
             return
         self._all.add(self)
         # One that connects and says nothing is to go, too.
-        self._await_head()
+        self._await_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -73,18 +73,36 @@ class HttpConnection(HttpToolsProtocol):
         before: Any = self.cycle
         self._unfinished_bytes += len(data)
         super().data_received(data)
+        if self not in self._all:
+            # Refused meanwhile, or a listener's from now on.
+            return
         if self.cycle is not before:
             self._unfinished_bytes = 0
             self._end_waiting()
-        elif before is None or not before.more_body:
+        if self.cycle is not None and self.cycle.more_body:
+            # The rest of a body has as long as a head.
+            self._await_more()
+        elif self.cycle is before:
+            self._await_more()
+        if self.cycle is not before:
+            return
+        if before is None or not before.more_body:
             if self._unfinished_bytes > MAX_HEAD_BYTES:
                 self._refuse(_HEAD_TOO_LARGE)
-            elif self._head_timer is None and self in self._all:
-                self._await_head()
         elif self._unfinished_bytes > MAX_REQUEST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self.cycle is not None:
+            # The stock class does not look once it has answered.
+            self.cycle.more_body = False
+        self._end_waiting()
+
     def handle_websocket_upgrade(self) -> None:
+        if self._unfinished_bytes > MAX_HEAD_BYTES:
+            self._refuse(_HEAD_TOO_LARGE)
+            return
         # From here on it is a listener's, and counted with those.
         self._leave()
         super().handle_websocket_upgrade()
@@ -92,8 +110,9 @@ class HttpConnection(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """Answer without the upgrade (RFC 9110, section 7.8): that is nothing an operator has to be warned of."""
 
-    def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end_slow)
+    def _await_more(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end_slow)
 
     def _end_waiting(self) -> None:
         if self._head_timer:

@@ -16,13 +16,11 @@ from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID, header
 _EXPOSED: Final = (
     f"Link, ETag, {POSITION}, {REQUEST_ID}, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
 )
-_ALLOWED_HEADERS: Final = (
-    f"Accept, Authorization, Content-Type, If-None-Match, {POSITION}, {REQUEST_ID}, traceparent, tracestate"
-)
+_ALLOWED_HEADERS: Final = f"Accept, Authorization, Cache-Control, Content-Type, If-None-Match, {POSITION}, {REQUEST_ID}, traceparent, tracestate"
 _ALLOWED_METHODS: Final = "GET, HEAD, POST, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
 _POLICY: Final = b"content-security-policy"
-_ON_EVERY_ANSWER: Final = [
+ON_EVERY_ANSWER: Final = [
     (b"x-content-type-options", b"nosniff"),
     (_POLICY, b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -76,7 +74,7 @@ class CrossOrigin:
 
 def _permission(allowed: str | None) -> list[tuple[bytes, bytes]]:
     """Return what an answer says to browsers; several `Vary` lines are one list (RFC 9110, section 5.3)."""
-    headers = [*_ON_EVERY_ANSWER, (b"vary", b"Origin")]
+    headers = [*ON_EVERY_ANSWER, (b"vary", b"Origin")]
     if allowed:
         headers.append((b"access-control-allow-origin", allowed.encode("latin-1")))
         headers.append((b"access-control-expose-headers", _EXPOSED.encode()))

@@ -18,6 +18,7 @@ from telemetra.entrypoints.lifespan import DRAINING, Draining
 
 PROBE_SECONDS: Final = 0.8
 """How long the dependencies are waited for: the answer is promised within a second."""
+_ASKING: Final = "health_asking"
 _NEVER_KEPT: Final = {"Cache-Control": "no-store"}
 
 _log = structlog.get_logger(__name__)
@@ -79,7 +80,8 @@ async def get_readiness(
     200 while reads are served: without Redis the status is `degraded`. 503 while the database is away, and when this
     process is about to go.
     """
-    database, redis = await _probe((ports.database, ports.redis))
+    asking: _Asking = request.app.state.setdefault(_ASKING, _Asking())
+    database, redis = await asking.ask((ports.database, ports.redis))
     draining: Draining | None = request.scope["state"].get(DRAINING)
     is_draining = draining is not None and draining.is_on
     status = "draining" if is_draining else _status(database, redis)
@@ -93,6 +95,19 @@ def _status(database: Dependency, redis: Dependency) -> Literal["ok", "degraded"
     if database != "ok":
         return "unavailable"
     return "ok" if redis == "ok" else "degraded"
+
+
+class _Asking:
+    """Asks for all who come meanwhile: thousands of askers are no load for what they ask after."""
+
+    def __init__(self) -> None:
+        self._under_way: asyncio.Task[list[Dependency]] | None = None
+
+    async def ask(self, probes: Sequence[HealthProbe]) -> list[Dependency]:
+        if self._under_way is None or self._under_way.done():
+            self._under_way = asyncio.create_task(_probe(probes), name="health")
+        # Whoever goes away does not take it from the others.
+        return await asyncio.shield(self._under_way)
 
 
 async def _probe(probes: Sequence[HealthProbe]) -> list[Dependency]:

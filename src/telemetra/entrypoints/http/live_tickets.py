@@ -19,10 +19,10 @@ _EXAMPLE_TICKET: Final = "mF_9B5f-4.1JqM"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveTicket:
-    """What opens the live socket once, in place of a token."""
+    """What opens the live socket, in place of a token."""
 
     ticket: str
-    """Give it as `ticket` in the socket's query; take another one for each connection."""
+    """Give it as `ticket` in the socket's query, soon: take another one for each connection."""
     expires_at: datetime
     """Until then a connection may begin with it; one that stands is not ended by it."""
 

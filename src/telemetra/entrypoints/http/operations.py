@@ -92,7 +92,9 @@ _READ_HEADERS: Final = {
         description="A strong validator of this very body.",
     ),
     "Cache-Control": OpenAPIHeader(
-        schema=_TEXT, required=True, description="`no-cache`: ask again, with the `ETag`."
+        schema=_TEXT,
+        required=True,
+        description="`no-cache` (`private, no-cache` where a token was asked for): ask again, with the `ETag`.",
     ),
     POSITION: OpenAPIHeader(
         schema=_POSITION,
@@ -213,7 +215,7 @@ def _other_responses(documented: Documented) -> dict[str, OpenAPIResponse | Refe
     if documented.is_readiness:
         unavailable = {"status": "unavailable", "database": "unavailable", "redis": "ok"}
         responses["503"] = OpenAPIResponse(
-            description="The database does not answer; nothing can be read.",
+            description="The database does not answer and nothing can be read, or the process is about to go.",
             headers={"Retry-After": _RETRY_AFTER_HEADER, REQUEST_ID: _REQUEST_ID_HEADER},
             content={
                 "application/json": OpenAPIMediaType(

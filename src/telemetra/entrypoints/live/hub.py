@@ -229,7 +229,7 @@ class LiveHub:
         self._position, self.place = step.after, place
         for channel, part in parts:
             self._write(channel, part.burst)
-            if step.unseen_at is not None:
+            if step.unseen_at is not None and channel.abreast:
                 self.meters.delivery_lag.observe(max(0.0, time() - step.unseen_at))
 
     def _limit_bytes(self) -> int:

@@ -20,6 +20,7 @@ from telemetra.domain.errors import ParameterInvalid, PositionInvalid, StreamNot
 from telemetra.domain.ports import ChangeFeed, LiveBus
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
+from telemetra.entrypoints.clients import client_of
 from telemetra.entrypoints.live.admission import Admission, is_origin_allowed
 from telemetra.entrypoints.live.ending import ListenerEnded, internal_error, server_restarts
 from telemetra.entrypoints.live.hub import HubClosed, LiveHub, StepWatcher, utc_now
@@ -193,7 +194,7 @@ class _Conversation:
         try:
             if known:
                 client = self._scope.get("client")
-                with entrance.admission.admit(client[0] if client else ""):
+                with entrance.admission.admit(client_of(client[0] if client else "")):
                     return await self._listen(entrance.hub, entrance.messages_per_minute)
             # An id that no stream can have is one of a stream that there is not.
             ending = ListenerEnded.because(StreamNotFound(self._stream_id))
