@@ -56,6 +56,7 @@ class VitalSigns:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _look(self) -> None:
+        self._meters.hand_over()
         told = self._meters.set
         told(
             "telemetra_build_info",

@@ -34,6 +34,7 @@ _CLIENT_WENT_AWAY: Final = 499
 _NOT_PLAIN: Final = frozenset({_POSITION, b"traceparent"})
 _ONCE: Final = frozenset({b"origin", _REQUEST_ID})
 """Given twice they contradict each other: the layers know what to make of that."""
+_READ: Final = _NOT_PLAIN | _ONCE | {b"accept-encoding", b"if-none-match", b"cache-control"}
 _REMEMBERED: Final = 1_000
 _LONGEST_REMEMBERED: Final = 256
 
@@ -97,7 +98,7 @@ class FastPath:
             if verdict and verdict.refusal:
                 status, headers, body = await self._cached.told(Failure(verdict.refusal), read.wishes)
             elif isinstance(found, Entry):
-                self._meters.hits_here.inc()
+                self._meters.hits_here += 1
                 status, headers, body = await self._told(found, spelling, read.wishes)
             else:
                 with structlog.contextvars.bound_contextvars(request_id=name):
@@ -128,6 +129,8 @@ class FastPath:
         known: str | None = None
         once: dict[bytes, str] = {}
         for header, value in scope["headers"]:
+            if header not in _READ:
+                continue
             if header == b"accept-encoding":
                 codings.append(value)
             elif header == b"if-none-match":
@@ -137,7 +140,7 @@ class FastPath:
                 if header in once:
                     return None
                 once[header] = value.decode("latin-1")
-            elif header in _NOT_PLAIN or (header == b"cache-control" and b"no-cache" in value.lower()):
+            elif header != b"cache-control" or b"no-cache" in value.lower():
                 return None
         name = sane_request_id(once.get(_REQUEST_ID, "")) or made_request_id()
         preferred = self._preferred(b",".join(codings)) if codings else b""

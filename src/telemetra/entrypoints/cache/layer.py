@@ -188,7 +188,7 @@ class CachedReads:
                 entry = None
             if entry is not None and self._serves(entry, required):
                 entry.is_asked_again = True
-                self._meters.hits_here.inc()
+                self._meters.hits_here += 1
                 return entry
             flight = self._flights.get(question.key)
             if flight is None:
@@ -256,7 +256,7 @@ class CachedReads:
             await self._app(scope, receive, send)
             return
         if isinstance(found, Entry):
-            self._meters.hits_here.inc()
+            self._meters.hits_here += 1
             outcome: Entry | Failure = found
         else:
             outcome = await self.answer(found, spelling, required, is_anew=is_anew)

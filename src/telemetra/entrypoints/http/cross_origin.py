@@ -23,10 +23,8 @@ _POLICY: Final = b"content-security-policy"
 ON_EVERY_ANSWER: Final = [
     (b"x-content-type-options", b"nosniff"),
     (_POLICY, b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
 ]
-"""An answer is what its type says, no page or part of one, and loaded by pages of other origins as CORS has it alone."""
+"""An answer is what its type says, and no page or part of one; with both browsers keep it from other origins' pages."""
 
 
 class CrossOrigin:

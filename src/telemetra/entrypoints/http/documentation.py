@@ -126,5 +126,9 @@ def _page(request: Request[Any, Any, Any], name: str, title: str) -> Response[st
             "", status_code=308, headers={"Location": f"../{page}", "Cache-Control": CACHE_CONTROL}
         )
     text = Template((_PACKAGE / "pages" / name).read_text()).substitute(title=escape(title))
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": CACHE_CONTROL}
+    headers = {
+        "Content-Security-Policy": _POLICY,
+        "Cache-Control": CACHE_CONTROL,
+        "Referrer-Policy": "no-referrer",
+    }
     return Response(text, media_type="text/html", headers=headers)
