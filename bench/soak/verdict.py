@@ -19,6 +19,8 @@ from bench.soak.service_logs import Complaints
 from bench.soak.told import Tally
 
 _LONG_SECONDS: Final = 600.0
+_STARVED_PERCENT: Final = 85.0
+_STARVED_MILLISECONDS: Final = 500.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,10 +195,14 @@ def _flow(outcome: Outcome) -> Iterator[Row]:
                 got = ", ".join(f"{percentile(values, share) * 1e3:.1f}" for share in (0.5, 0.99))
                 yield Row(figure=f"{figure} {when}: p50, p99", wanted="", got=f"{got} ms")
     worst = percentile([flow.late for flow in flows], 0.99)
+    busy = sum(flow.cpu for flow in flows) / len(flows)
+    starved = busy > _STARVED_PERCENT or worst > _STARVED_MILLISECONDS
     yield Row(
         figure="the machine: busy; how late the clients' loops were at worst",
         wanted="",
-        got=f"{sum(flow.cpu for flow in flows) / len(flows):.0f} %; {worst:.0f} ms (p99 of the samples)",
+        got=f"{busy:.0f} %; {worst:.0f} ms (p99 of the samples)"
+        + (": STARVED, what is late above is so for that" if starved else ""),
+        details={"starved": starved},
     )
 
 
