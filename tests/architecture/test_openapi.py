@@ -62,7 +62,9 @@ def test_an_operation_is_told_in_full(path: str) -> None:
 @pytest.mark.parametrize("path", [path for path in _OPERATIONS if path.startswith("/api/v1/streams")])
 def test_a_read_declares_what_may_go_wrong(path: str) -> None:
     responses = _OPERATIONS[path]["responses"]
-    expected = {"200", "304", "401", "403", "422", "429", "500", "503"} | ({"404"} if "{" in path else set())
+    expected = {"200", "304", "401", "403", "421", "422", "429", "500", "503"} | (
+        {"404"} if "{" in path else set()
+    )
     assert set(responses) == expected
     for status in expected - {"200", "304"}:
         assert set(responses[status]["content"]) == {"application/problem+json"}

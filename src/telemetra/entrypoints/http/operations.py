@@ -37,6 +37,7 @@ from telemetra.entrypoints.http.problems import (
     NO_TOKEN,
     PROBLEM_MEDIA_TYPE,
     TOO_MANY,
+    WRONG_HOST,
     ProblemKind,
 )
 from telemetra.entrypoints.paths import MAX_STREAM_ID_BYTES
@@ -122,6 +123,11 @@ _ERRORS: Final = {
         "A token is needed: send it as `Authorization: Bearer TOKEN`.",
     ),
     403: (DENIED, "The token does not allow this.", "The token 'dashboard' is not for this stream."),
+    421: (
+        WRONG_HOST,
+        "The service does not answer for the host that you named.",
+        "This service does not answer for the host 'example.com': its operator names them in ALLOWED_HOSTS.",
+    ),
     429: (TOO_MANY, "You ask more often than you may.", "You ask more often than you may: wait 2 s."),
     404: (NO_STREAM, "Neither a stream nor any window or moment has this id.", "There is no stream 'demo'."),
     422: (
@@ -134,7 +140,7 @@ _ERRORS: Final = {
 }
 
 
-_OF_THE_GATE: Final = (401, 403, 429)
+_OF_THE_GATE: Final = (401, 403, 421, 429)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,7 @@ INVALID_PARAMETER: Final = ProblemKind(
 )
 NO_TOKEN: Final = ProblemKind(HTTPStatus.UNAUTHORIZED, CredentialMissing.code, "Token missing")
 DENIED: Final = ProblemKind(HTTPStatus.FORBIDDEN, AccessDenied.code, "Access denied")
+WRONG_HOST: Final = ProblemKind(HTTPStatus.MISDIRECTED_REQUEST, HostNotAllowed.code, "Host not allowed")
 TOO_MANY: Final = ProblemKind(HTTPStatus.TOO_MANY_REQUESTS, TooManyRequests.code, "Too many requests")
 NO_STREAM: Final = ProblemKind(HTTPStatus.NOT_FOUND, StreamNotFound.code, "Stream not found")
 
@@ -120,7 +121,7 @@ PROBLEM_KINDS: Final[dict[type[TelemetraError], ProblemKind]] = {
     MigrationFailed: ProblemKind(
         HTTPStatus.INTERNAL_SERVER_ERROR, MigrationFailed.code, INTERNAL.title, INTERNAL.detail
     ),
-    HostNotAllowed: ProblemKind(HTTPStatus.MISDIRECTED_REQUEST, HostNotAllowed.code, "Host not allowed"),
+    HostNotAllowed: WRONG_HOST,
     CredentialMissing: NO_TOKEN,
     CredentialInvalid: ProblemKind(HTTPStatus.UNAUTHORIZED, CredentialInvalid.code, "Token invalid"),
     AccessDenied: DENIED,
