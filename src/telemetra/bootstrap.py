@@ -33,7 +33,7 @@ from telemetra.adapters.postgres import (
 from telemetra.adapters.postgres import open_writer as open_postgres_writer
 from telemetra.adapters.postgres import renew_epoch as renew_postgres_epoch
 from telemetra.adapters.redis import examine_redis, open_redis
-from telemetra.adapters.tokens import TokenFile, TokensUnreadable
+from telemetra.adapters.tokens import TokenFile, TokensUnreadable, examine_tokens
 from telemetra.domain.findings import Finding, note
 from telemetra.domain.ports import Credentials, Ports, StreamWriter, Vitals
 from telemetra.entrypoints.app import create_app, route_templates
@@ -53,6 +53,7 @@ __all__ = [
     "examine_engines_of",
     "examine_postgres_of",
     "examine_redis_of",
+    "examine_tokens_of",
     "find_database_url",
     "make_tracing",
     "migrate_database",
@@ -353,6 +354,11 @@ async def examine_redis_of(settings: Settings) -> list[Finding]:
     if settings.redis_url is None:
         return [_not_running("redis.reachable", "Valkey")]
     return await examine_redis(settings.redis_url, tls=settings.redis_tls)
+
+
+async def examine_tokens_of(settings: Settings) -> list[Finding]:
+    """Look at the file of tokens, where one is named."""
+    return await examine_tokens(settings.api_tokens_file) if settings.api_tokens_file else []
 
 
 def _not_running(check: str, engine: str) -> Finding:

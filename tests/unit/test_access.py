@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from telemetra.adapters.tokens import TokenFile, TokensUnreadable
+from telemetra.adapters.tokens import TokenFile, TokensUnreadable, examine_tokens
 from telemetra.domain.access import digest_of, make_token
 from telemetra.domain.errors import CredentialInvalid
+from telemetra.domain.findings import Status
 from telemetra.entrypoints.access.rates import Rates
 from telemetra.entrypoints.access.tickets import TICKET_SECONDS, Tickets
 from telemetra.entrypoints.cli import main
@@ -207,3 +208,29 @@ def test_the_command_names_what_it_makes_in_toml() -> None:
     (token,) = tomllib.loads(made.stdout)["tokens"]
     assert token["scopes"] == ["read", "write"]
     assert "streams" not in token
+
+
+# --- What the doctor says of it ---------------------------------------------------------------------------------------
+
+
+async def test_the_doctor_counts_tokens_and_names_those_that_are_soon_over(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    for name, days in (("long", "400"), ("short", "3")):
+        made = CliRunner().invoke(main, ["token", name, "--days", days])
+        path.write_text((path.read_text() if path.exists() else "") + made.stdout)
+    path.chmod(0o600)
+    counted, ending = await examine_tokens(path)
+    assert (counted.check, counted.status) == ("tokens.file", Status.OK)
+    assert (ending.check, ending.status) == ("tokens.expiry", Status.WARNING)
+    assert "'short' will be over" in ending.found
+    path.chmod(0o622)
+    assert [finding.check for finding in await examine_tokens(path)][-1] == "tokens.rights"
+    path.write_text("")
+    path.chmod(0o600)
+    (nobody,) = await examine_tokens(path)
+    assert nobody.status is Status.WARNING
+    path.write_text("[[tokens]")
+    (broken,) = await examine_tokens(path)
+    assert broken.status is Status.PROBLEM
+    (missing,) = await examine_tokens(tmp_path / "nowhere.toml")
+    assert missing.status is Status.PROBLEM

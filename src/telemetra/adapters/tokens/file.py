@@ -62,7 +62,7 @@ class TokenFile:
         """
         self._path = path
         self._stamp = self._seen = self._look()
-        self._grants = _read(path)
+        self._grants = read_grants(path)
 
     def find(self, token_id: bytes) -> Grant | None:
         grant = self._grants.get(token_id)
@@ -90,7 +90,7 @@ class TokenFile:
 
     def _refresh(self) -> None:
         try:
-            self._grants = _read(self._path)
+            self._grants = read_grants(self._path)
         except TokensUnreadable as error:
             _log.error("tokens_unreadable", reason=str(error))
         else:
@@ -105,7 +105,14 @@ class TokenFile:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(path: Path) -> dict[bytes, Grant]:
+def read_grants(path: Path) -> dict[bytes, Grant]:
+    """
+    Return what the file's tokens allow, by their digests.
+
+    Raises:
+        TokensUnreadable: it can't be used.
+
+    """
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
         found = msgspec.convert(written, _Tokens)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import click
 
-from telemetra.bootstrap import examine_engines_of, examine_postgres_of, examine_redis_of
+from telemetra.bootstrap import examine_engines_of, examine_postgres_of, examine_redis_of, examine_tokens_of
 from telemetra.domain.findings import Finding, Status, look, note
 from telemetra.entrypoints.cli.doctor_checks import check_port, check_versions
 from telemetra.entrypoints.cli.doctor_display import DoctorDisplay, findings_json
@@ -72,6 +72,7 @@ def _groups(settings: Settings) -> Groups:
     return {
         "versions": check_versions(),
         "settings": check_settings(settings),
+        "tokens": examine_tokens_of(settings),
         "port": check_port(settings),
         "embedded": examine_engines_of(settings),
         "postgres": examine_postgres_of(settings),

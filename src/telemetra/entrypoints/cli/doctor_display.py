@@ -25,6 +25,7 @@ _STYLES: Final = {
 _TITLES: Final = {
     "versions": "Versions",
     "settings": "Settings",
+    "tokens": "Tokens",
     "port": "Address",
     "embedded": "Embedded engines",
     "postgres": "PostgreSQL",
