@@ -18,7 +18,7 @@ from bench.soak.samples import Flow, Resident, Samples
 from bench.soak.service_logs import Complaints
 from bench.soak.told import Tally
 
-_LONG_SECONDS: Final = 600.0
+_LONG_SECONDS: Final = 540.0
 _STARVED_PERCENT: Final = 85.0
 _STARVED_MILLISECONDS: Final = 500.0
 
