@@ -46,7 +46,7 @@ _STALE: Final = (
 )
 """What is raised on a connection that was dead before the statement."""
 
-_REFUSED: Final = (
+REFUSED: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
@@ -110,7 +110,7 @@ async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.C
             await look_up(address.host)
             connection = await asyncpg.connect(**connect_arguments(address, **server_settings))
             await speak_utc(connection)
-    except _REFUSED as error:
+    except REFUSED as error:
         raise _refusal(address, error) from None
     except CONNECTION_LOST as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
@@ -304,7 +304,7 @@ class PostgresPool:
                 raise
         except _STALE as error:
             raise _StaleConnection("The database closed the connection.") from error
-        except _REFUSED as error:
+        except REFUSED as error:
             raise _refusal(self._address, error) from error
         except CONNECTION_LOST as error:
             raise DatabaseUnavailable("The database did not answer in time or went away.") from error
@@ -315,7 +315,7 @@ class PostgresPool:
         try:
             async with asyncio.timeout(self._address.acquire_timeout_seconds):
                 return await self._connections.take()
-        except _REFUSED as error:
+        except REFUSED as error:
             raise _refusal(self._address, error) from None
         except CONNECTION_LOST as error:
             raise DatabaseUnavailable("No connection to the database could be had in time.") from error

@@ -33,8 +33,20 @@ class Epoch:
         """The greatest xmax of a position in this history: that of no later one is below it."""
 
     async def refresh(self, connection: Any) -> None:
-        """Read it again; done on every new connection of the feed, since a failover looks like a reconnect."""
-        row = await connection.fetchrow(change_statements.EPOCH)
+        """
+        Read it again; done on every new connection of the feed, since a failover looks like a reconnect.
+
+        Raises:
+            DatabaseUnavailable: it is a standby, whose timeline is its primary's affair.
+
+        """
+        try:
+            row = await connection.fetchrow(change_statements.EPOCH)
+        except asyncpg.ObjectNotInPrerequisiteStateError as error:
+            raise DatabaseUnavailable(
+                "PostgreSQL is a standby (in recovery), which can't tell what is committed: let POSTGRES_HOST name the "
+                "primary, or promote this one."
+            ) from error
         before, self.id = self.id, hashlib.sha256(row["history"].encode()).digest()[:EPOCH_BYTES]
         self._stored = row["epoch"]
         if self.id != before:

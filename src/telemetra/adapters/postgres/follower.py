@@ -21,7 +21,7 @@ import asyncpg
 import structlog
 
 from telemetra.adapters.postgres import change_statements
-from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, Record, connect
+from telemetra.adapters.postgres.connections import CONNECTION_LOST, REFUSED, PostgresAddress, Record, connect
 from telemetra.adapters.postgres.epoch import Epoch, Renewal, is_restored
 from telemetra.adapters.postgres.rows import to_change
 from telemetra.domain.changes import Change, Step, is_of_listing
@@ -57,10 +57,11 @@ _SETTINGS: Final = {
 FOLLOWER_LOST: Final = (
     DatabaseUnavailable,
     *CONNECTION_LOST,
+    *REFUSED,
     # What asyncpg 0.32 says of a connection that the server ended between two statements.
     asyncpg.InternalClientError,
 )
-"""What a follower raises when its session is gone."""
+"""What a follower raises when its session is gone, or is refused what it asks."""
 
 T = TypeVar("T")
 

@@ -1,0 +1,74 @@
+"""A server that answers and refuses: the feed takes it for one that is away, and says why once, without a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from telemetra.adapters.embedded import run_engines
+from telemetra.adapters.postgres import PostgresAddress, open_postgres
+from telemetra.adapters.postgres.connections import open_pool
+from telemetra.adapters.postgres.epoch import Epoch
+from telemetra.adapters.postgres.feed import PostgresFeed
+from telemetra.adapters.postgres.migrations import migrate
+from telemetra.domain.errors import DatabaseUnavailable
+from tests.databases import connected, to_address
+from tests.engines import test_binaries
+from tests.integration.test_grants import SERVICE, granted
+
+__all__ = ["granted"]
+
+PATIENCE_SECONDS = 20.0
+
+
+async def why_it_is_lost(feed: PostgresFeed) -> str:
+    """Follow until the feed has said why it can't, and has tried again."""
+    with capture_logs() as logs:
+        following = asyncio.create_task(anext(aiter(feed.steps())))
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not (logs or following.done()):  # noqa: ASYNC110  (a list tells nobody)
+                    await asyncio.sleep(0.05)
+            await asyncio.wait({following}, timeout=0.5)
+        finally:
+            following.cancel()
+            await asyncio.wait({following})
+    (told,) = logs
+    assert told["event"] == "change_feed_lost"
+    return str(told["reason"])
+
+
+async def leads(feed: PostgresFeed) -> bool:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return [step async for step in feed.lead(lambda: None)] != []
+
+
+async def test_an_address_that_leads_to_a_standby_is_told_as_such(tmp_path: Path) -> None:
+    binaries = test_binaries()
+    tmp_path.chmod(0o755)
+    async with run_engines(tmp_path / "data", redis=False, binaries=binaries, durable=False) as engines:
+        assert engines.postgres
+        await migrate(to_address(engines.postgres))
+    (tmp_path / "data" / "postgres" / "cluster" / "standby.signal").touch()
+    async with run_engines(tmp_path / "data", redis=False, binaries=binaries, durable=False) as engines:
+        assert engines.postgres
+        address = to_address(engines.postgres)
+        with pytest.raises(DatabaseUnavailable, match="a standby"):
+            await open_postgres(address, live_interval_seconds=0.02).__aenter__()
+        async with open_pool(address) as pool:
+            feed = PostgresFeed(pool, Epoch(), address, interval_seconds=0.02)
+            assert not await leads(feed)
+            assert "a standby" in await why_it_is_lost(feed)
+
+
+async def test_a_right_that_is_taken_away_is_told_as_such(granted: PostgresAddress) -> None:
+    service = dataclasses.replace(granted, user=SERVICE, password="choose-one")
+    async with connected(granted) as owner, open_pool(service) as pool:
+        await owner.execute(f"revoke select on moments from {SERVICE}")
+        feed = PostgresFeed(pool, Epoch(), service, interval_seconds=0.02)
+        assert not await leads(feed)
+        assert "permission denied for table moments" in await why_it_is_lost(feed)
