@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 20.0
 async def why_it_is_lost(feed: PostgresFeed) -> str:
     """Follow until the feed has said why it can't, and has tried again."""
     with capture_logs() as logs:
-        following = asyncio.create_task(anext(aiter(feed.steps())))
+        following = asyncio.ensure_future(anext(aiter(feed.steps())))
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not (logs or following.done()):  # noqa: ASYNC110  (a list tells nobody)

@@ -140,6 +140,32 @@ async def test_readers_that_are_given_up_leave_no_connection_behind(own_database
     assert len({row["pid"] for (row,) in rows}) <= address.pool_size
 
 
+async def test_reads_that_wait_for_a_lock_leave_no_more_behind_than_the_pool_holds(
+    own_database: PostgresAddress,
+) -> None:
+    address = dataclasses.replace(own_database, pool_size=3, command_timeout_seconds=SHORT_SECONDS)
+    async with (
+        open_postgres(address, live_interval_seconds=0.01) as ports,
+        connected(own_database) as stranger,
+        connected(own_database) as observer,
+    ):
+        await stranger.execute("begin; lock table streams in access exclusive mode")
+        most = 0
+        for _ in range(30):
+            refused = [seconds_to_refuse(ports.streams.list(ListStreams())) for _ in range(3)]
+            await asyncio.gather(*refused)
+            most = max(most, await observer.fetchval(_WAITING))
+        # The server ends each a quarter of a second after nobody waits for it any more.
+        assert most <= 30
+        await stranger.execute("rollback")
+        await until_it_answers(ports)
+
+
+_WAITING = (
+    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+)
+
+
 async def test_one_that_is_given_up_as_it_gets_the_connection_hands_it_on(
     own_database: PostgresAddress,
 ) -> None:

@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from telemetra.adapters.postgres import change_statements
-from telemetra.adapters.postgres.connections import PostgresAddress, connect, first_connection, open_pool
+from telemetra.adapters.postgres.connections import (
+    PostgresAddress,
+    connect,
+    ends_by_itself,
+    first_connection,
+    open_pool,
+)
 from telemetra.adapters.postgres.encryption import libpq_options
 from telemetra.adapters.postgres.epoch import Epoch, renew_epoch
 from telemetra.adapters.postgres.examination import examine_postgres
@@ -71,9 +77,10 @@ async def open_postgres(
     async with first_connection(address) as connection:
         await epoch.refresh(connection)
         identity = str(await connection.fetchval(change_statements.IDENTITY))
+    ends = ends_by_itself(address)
     async with (
-        open_pool(address, session=READS) as pool,
-        open_pool(address, size=_FEED_CONNECTIONS, session=_CATCHING_UP) as feed_pool,
+        open_pool(address, session={**READS, **ends}) as pool,
+        open_pool(address, size=_FEED_CONNECTIONS, session={**_CATCHING_UP, **ends}) as feed_pool,
     ):
         yield PostgresPorts(
             streams=PostgresStreams(pool, epoch),

@@ -23,6 +23,8 @@ T = TypeVar("T")
 Record = Any
 """asyncpg's row: values by column name and by place."""
 
+_GIVEN_UP_SECONDS: Final = 0.25
+
 IDLE_SECONDS: Final = 300.0
 """A connection without work for so long is ended."""
 
@@ -95,6 +97,16 @@ def connect_arguments(address: PostgresAddress, **server_settings: str) -> dict[
             **server_settings,
         },
     }
+
+
+def ends_by_itself(address: PostgresAddress) -> dict[str, str]:
+    """
+    Return the setting by which the server ends a statement that nobody waits for any more.
+
+    A connection that is given up is not missed there while its statement waits for a lock: each read would leave one
+    behind, until the server has no more.
+    """
+    return {"statement_timeout": f"{round((address.command_timeout_seconds + _GIVEN_UP_SECONDS) * 1000)}ms"}
 
 
 async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.Connection:
