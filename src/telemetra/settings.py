@@ -104,7 +104,7 @@ class Settings:
     postgres_ssl_key: Path | None = None
     """Its key. Unset: it is in the certificate's file."""
     postgres_pool_size: Annotated[int, Meta(ge=1, le=1000)] = 10
-    """Connections a process, for reads; live delivery has up to four more of its own."""
+    """Connections a process, for reads; live delivery has up to five more of its own."""
     postgres_connect_timeout: Seconds = 5.0
     """Seconds that a connection may take at the start, and one of live delivery's own at any time."""
     postgres_acquire_timeout: Seconds = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import re
 import time
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 
 from telemetra.adapters.embedded import run_engines
-from telemetra.adapters.postgres import PostgresAddress, examine_postgres, renew_epoch
+from telemetra.adapters.postgres import PostgresAddress, examine_postgres, open_postgres, renew_epoch
 from telemetra.adapters.postgres import examination_statements as statements
+from telemetra.adapters.postgres.server_checks import OWN_CONNECTIONS
 from telemetra.adapters.postgres.tables import metadata
+from telemetra.domain.changes import Step
 from telemetra.domain.findings import Finding, Status
 from tests.contract.proxy import Proxy
 from tests.databases import connected, to_address
@@ -30,6 +33,8 @@ __all__ = ["granted"]
 TOGETHER_SECONDS = 15.0
 AT_ONCE = timedelta(0)
 RENEW = "telemetra epoch renew"
+SESSIONS = "select count(*) from pg_stat_activity where application_name = 'telemetra' and datname = current_database()"
+LEADS = "select exists (select from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database()))"
 
 
 async def examine(address: PostgresAddress, **bounds: Any) -> list[Finding]:
@@ -195,6 +200,42 @@ async def test_a_standby_is_a_problem(tmp_path: Path) -> None:
         finding = await one(to_address(engines.postgres), "primary")
     assert (finding.status, "a standby" in finding.found) == (Status.PROBLEM, True)
     assert "POSTGRES_HOST" in finding.advice
+
+
+async def test_live_delivery_has_as_many_connections_as_are_reckoned_with(database: PostgresAddress) -> None:
+    async def last(steps: AsyncIterator[Step]) -> None:
+        async for _ in steps:
+            pass
+
+    async with (
+        connected(database) as owner,
+        connected(database) as counting,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        await owner.execute("insert into streams (stream_id) values ('s')")
+        leader = await stack.enter_async_context(open_postgres(database, live_interval_seconds=0.05))
+        leading = asyncio.create_task(last(leader.feed.lead(lambda: None)))
+        async with asyncio.timeout(TOGETHER_SECONDS):
+            while not await owner.fetchval(LEADS):  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.05)
+        impatient = dataclasses.replace(database, command_timeout_seconds=1.5)
+        ports = await stack.enter_async_context(open_postgres(impatient, live_interval_seconds=0.05))
+        position = (await ports.feed.snapshot("s", windows=1, moments=1)).position
+        # It waits for the lead, stands in, and has more laggards than it catches up with at once.
+        waiting = asyncio.create_task(last(ports.feed.lead(lambda: None)))
+        standing_in = asyncio.create_task(last(ports.feed.steps()))
+        async with owner.transaction():
+            await owner.execute("lock table streams in access exclusive mode")
+            laggards = [asyncio.create_task(ports.feed.since("s", position, limit=1)) for _ in range(5)]
+            most = 0
+            while not laggards[0].done():
+                most = max(most, await counting.fetchval(SESSIONS))
+                await asyncio.sleep(0.02)
+        tasks = {leading, waiting, standing_in, *laggards}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    assert most - 1 == OWN_CONNECTIONS
 
 
 async def test_a_primary_that_refuses_writes_is_a_problem(database: PostgresAddress) -> None:

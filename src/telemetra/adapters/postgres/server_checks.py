@@ -13,8 +13,8 @@ from telemetra.adapters.postgres.connections import PostgresAddress
 from telemetra.domain.findings import Finding, note, ok, problem, warning
 
 OLDEST_VERSION: Final = 150_000
-OWN_CONNECTIONS: Final = 4
-"""What live delivery has beside the pool."""
+OWN_CONNECTIONS: Final = 5
+"""What live delivery has beside the pool: one that leads or waits to, one that stands in, three that catch up."""
 
 _MAX_SKEW_SECONDS: Final = 1.0
 _SCARCE: Final = 0.1

@@ -53,7 +53,7 @@ class RedisLiveBus:
                 return await self._send(step)
         except REDIS_LOST as error:
             self._rests_until = loop.time() + _REST_SECONDS
-            reason = str(error) or "no answer in time"
+            reason = str(error).rstrip(".") or "no answer in time"
             raise BusUnavailable(f"The live bus does not take steps: {reason}.") from error
 
     @asynccontextmanager
