@@ -220,3 +220,20 @@ async def test_a_handshake_with_a_head_that_is_too_large_is_refused_before_it_is
         assert (await _answer(reader))[0] == 431
         assert await reader.read() == b""
     assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_body_that_came_in_pieces_is_not_counted_to_the_next_head() -> None:
+    body = b"a" * (3 * MAX_HEAD_BYTES)
+    async with _connected() as (reader, writer):
+        for _ in range(3):
+            writer.write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+            assert (await _answer(reader))[0] == 200
+            for start in range(0, len(body), 8_000):
+                writer.write(body[start : start + 8_000])
+                await writer.drain()
+                await asyncio.sleep(0)
+        writer.write(_HEAD)
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.write(b"\r\n")
+        assert (await _answer(reader))[0] == 200

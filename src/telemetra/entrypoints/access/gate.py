@@ -33,6 +33,7 @@ from telemetra.entrypoints.access.rates import Rates
 from telemetra.entrypoints.access.tickets import Tickets
 from telemetra.entrypoints.asgi import ReadScope
 from telemetra.entrypoints.clients import client_of
+from telemetra.entrypoints.http.headers import headers_named
 from telemetra.entrypoints.paths import canonical_path, decode_stream_id
 from telemetra.settings import Settings
 
@@ -166,7 +167,7 @@ class Gate:
         return verdict
 
     def _judge(self, scope: ReadScope, path: str, verdict: Verdict) -> None:
-        hosts = _values(scope, b"host")
+        hosts = headers_named(scope, b"host")
         if not self._hosts.has(hosts[0] if len(hosts) == 1 else ""):
             raise HostNotAllowed(hosts[0] if hosts else "")
         needs_token = self._credentials is not None and not _PUBLIC.fullmatch(path)
@@ -195,7 +196,7 @@ class Gate:
 
     def _grant(self, scope: ReadScope) -> Grant:
         """Return what the request's token or ticket allows."""
-        given = _values(scope, b"authorization")
+        given = headers_named(scope, b"authorization")
         if given:
             bearer = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
             if bearer is None or len(bearer[1]) > LONGEST_TOKEN:
@@ -236,10 +237,6 @@ def _require(grant: Grant, path: str) -> None:
         return
     if not grant.is_for(stream_id):
         raise AccessDenied(f"The token {grant.name!r} is not for this stream.")
-
-
-def _values(scope: ReadScope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
 def _ticket(scope: ReadScope) -> str | None:

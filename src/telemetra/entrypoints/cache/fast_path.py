@@ -23,14 +23,18 @@ from telemetra.entrypoints.http.codings import preferred_coding
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals
-from telemetra.entrypoints.http.request_log import made_request_id, sane_request_id, shown_path
+from telemetra.entrypoints.http.request_log import (
+    CLIENT_WENT_AWAY,
+    made_request_id,
+    sane_request_id,
+    shown_path,
+)
 from telemetra.entrypoints.meters import Meters
 from telemetra.entrypoints.route_names import RouteNames
 from telemetra.logging import log_request
 
 _POSITION: Final = POSITION.lower().encode()
 _REQUEST_ID: Final = REQUEST_ID.lower().encode()
-_CLIENT_WENT_AWAY: Final = 499
 _NOT_PLAIN: Final = frozenset({_POSITION, b"traceparent"})
 _ONCE: Final = frozenset({b"origin", _REQUEST_ID})
 """Given twice they contradict each other: the layers know what to make of that."""
@@ -86,7 +90,7 @@ class FastPath:
         if found is None or read is None:
             await self._app(scope, receive, send)
             return
-        name, status = read.wishes.name, _CLIENT_WENT_AWAY
+        name, status = read.wishes.name, CLIENT_WENT_AWAY
         verdict = None
         if not self._gate.is_open:
             verdict = self._gate.judge(scope)

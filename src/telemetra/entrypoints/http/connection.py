@@ -79,13 +79,14 @@ class HttpConnection(HttpToolsProtocol):
         if self.cycle is not before:
             self._unfinished_bytes = 0
             self._end_waiting()
-        if self.cycle is not None and self.cycle.more_body:
-            # The rest of a body has as long as a head.
-            self._await_more()
-        elif self.cycle is before:
-            self._await_more()
-        if self.cycle is not before:
+            if self.cycle.more_body:
+                # The rest of a body has as long as a head.
+                self._await_more()
             return
+        if not self._unfinished_bytes:
+            # The body is whole, and no other head has begun.
+            return
+        self._await_more()
         if before is None or not before.more_body:
             if self._unfinished_bytes > MAX_HEAD_BYTES:
                 self._refuse(_HEAD_TOO_LARGE)
@@ -97,6 +98,10 @@ class HttpConnection(HttpToolsProtocol):
         if self.cycle is not None:
             # The stock class does not look once it has answered.
             self.cycle.more_body = False
+        parser: Any = self.parser
+        if not parser.should_upgrade():
+            # How large a handshake was is asked next.
+            self._unfinished_bytes = 0
         self._end_waiting()
 
     def handle_websocket_upgrade(self) -> None:

@@ -56,7 +56,7 @@ stood out.
 * **Pages** are bare arrays; the `Link` header has the next one.
 * **Errors** are `application/problem+json` (RFC 9457) with a stable `code`.
 * **Caching**: send the `ETag` that you have as `If-None-Match`; 304 costs next to nothing.
-  What is kept is given up to a twentieth of a second after a commit; `Cache-Control: no-cache` asks the database.
+  What is kept may be a tenth of a second behind a commit; `Cache-Control: no-cache` asks the database.
 * **Positions**: `Telemetra-Position` says what an answer includes. Send it with a request, and the answer includes it
   too; give it to the live socket as `since`, and updates go on from exactly there.
 """

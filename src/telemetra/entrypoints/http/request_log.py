@@ -26,7 +26,7 @@ from telemetra.logging import log_request
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACE_PARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _LONGEST_PATH: Final = 1024
-_CLIENT_WENT_AWAY: Final = 499
+CLIENT_WENT_AWAY: Final = 499
 
 _random: Final = Random()  # noqa: S311  (names requests, guards nothing)
 
@@ -83,7 +83,7 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_named)
         except asyncio.CancelledError:
-            status = status or _CLIENT_WENT_AWAY
+            status = status or CLIENT_WENT_AWAY
             raise
         except Exception:
             _log.exception("http_request_failed")
