@@ -21,6 +21,7 @@ from tests.e2e.service import Service
 STREAM = "lofi"
 METRICS = f"/api/v1/streams/{STREAM}/metrics"
 PATIENCE_SECONDS = 30.0
+HITS = 'telemetra_cache_hits_total{level="process"}'
 WAITING = """
     select count(*) from pg_stat_activity
     where application_name = 'telemetra' and wait_event_type = 'Lock' and query like '%as window_start%'
@@ -83,6 +84,24 @@ class Asker:
     async def ask_all(self, paths: Sequence[str]) -> list[Asked]:
         """Ask all at once."""
         return await asyncio.gather(*map(self.ask, paths))
+
+    async def until_kept(self, path: str) -> Asked:
+        """Ask the same until it is answered from memory: one that has just started keeps nothing before it is told of changes."""
+
+        async def hits() -> str | None:
+            told = (await self.ask("/metrics")).answer.text
+            return next((line for line in told.splitlines() if line.startswith(HITS)), None)
+
+        async def is_kept() -> bool:
+            nonlocal asked
+            before = await hits()
+            asked = await self.ask(path)
+            return await hits() != before
+
+        asked: Asked | None = None
+        await until(is_kept)
+        assert asked is not None
+        return asked
 
     async def until_read(self) -> float:
         """Ask anew until there is an answer; return how long that took."""

@@ -81,7 +81,7 @@ async def test_while_the_database_is_stopped_what_is_kept_is_served_and_the_rest
         serving(tmp_path / "data", **external(server.address, redis_url)) as service,
         asking(service) as client,
     ):
-        kept = await client.ask(METRICS)
+        kept = await client.until_kept(METRICS)
         async with server.stopped():
             over = asyncio.get_running_loop().time() + 8
 

@@ -126,7 +126,7 @@ async def test_a_log_without_room_stops_the_engine_which_is_back_by_itself_with_
             try:
                 await writer.execute(WIDE, STREAM, 0)
                 await ear.until_told(499)
-                kept = await client.ask(METRICS)
+                kept = await client.until_kept(METRICS)
                 await disk.fill(writer, left_bytes=0)
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     while not writer.is_closed():
