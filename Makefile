@@ -11,9 +11,11 @@ NAMES_DATA_DIR := ^[[:space:]]*(export[[:space:]]+)?TELEMETRA_DATA_DIR[[:space:]
 TESTS ?= tests
 POSTGRES_BIN ?=
 REDIS_BIN ?=
+# What the TypeScript in clients/ is made with. Only who changes it needs Node: what is served is in the repository.
+NODE_TOOLS := $(if $(shell command -v npm),clients/node_modules/.installed)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-faults check format coverage bench bench-detector bench-http bench-live bench-soak fuzz openapi lock wheel check-wheel clean
+.PHONY: help install install-dev run test test-faults check format coverage bench bench-detector bench-http bench-live bench-soak fuzz openapi types clients test-browser lock wheel check-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +29,7 @@ run: .venv/.installed ## Start PostgreSQL, Valkey, the service and a demo stream
 	@TELEMETRA_DATA_DIR="$${TELEMETRA_DATA_DIR:-$$(grep -Eqs '$(NAMES_DATA_DIR)' .env || echo "$(CURDIR)/.telemetra")}" \
 		exec $(BIN)/telemetra serve --demo
 
-test: .venv/.installed-dev ## Run the whole suite on real engines; TESTS=, POSTGRES_BIN=, REDIS_BIN= choose
+test: .venv/.installed-dev $(NODE_TOOLS) ## Run the whole suite on real engines; TESTS=, POSTGRES_BIN=, REDIS_BIN= choose
 	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
 		$(BIN)/pytest $(TESTS)
 
@@ -35,12 +37,17 @@ test-faults: .venv/.installed-dev ## Run the slow faults too: `make test` leaves
 	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
 		$(BIN)/pytest -m slow_fault --dist=load $(TESTS)
 
-check: .venv/.installed-dev ## Check format, lint, types and layers
+test-browser: .venv/.installed-dev $(NODE_TOOLS) ## Run what needs a browser: the dashboard, and the TypeScript client in it
+	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
+		$(BIN)/pytest -m browser $(TESTS)
+
+check: .venv/.installed-dev $(NODE_TOOLS) ## Check format, lint, types and layers
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(if $(NODE_TOOLS),npm --prefix clients run --silent check,@echo "No npm: clients/ is not checked." >&2)
 
 format: .venv/.installed-dev ## Format, and mend what lint can mend
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -75,6 +82,12 @@ fuzz: .venv/.installed-dev ## Fuzz what reads a client's bytes; SECONDS= for all
 openapi: .venv/.installed ## Renew the committed OpenAPI document
 	$(BIN)/telemetra openapi > tests/architecture/openapi.json
 
+types: openapi clients/node_modules/.installed ## Renew the types of the TypeScript client
+	npm --prefix clients run --silent types
+
+clients: clients/node_modules/.installed ## Build the TypeScript client, and the dashboard that is served
+	npm --prefix clients run --silent build
+
 lock: ## Renew the lock files with uv (https://docs.astral.sh/uv)
 	./requirements/lock
 
@@ -90,7 +103,7 @@ check-wheel: wheel ## Install the wheel into an empty environment, and look whet
 	rm -rf dist/check
 
 clean: ## Remove what the targets made, but not the embedded data
-	rm -rf .venv dist htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv dist htmlcov clients/node_modules clients/typescript/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3" >&2; exit 1; }
@@ -107,4 +120,8 @@ clean: ## Remove what the targets made, but not the embedded data
 .venv/.installed-dev: .venv/.installed requirements/dev.lock
 	@echo "Installing what tests need ..."
 	$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+clients/node_modules/.installed: clients/package-lock.json
+	npm --prefix clients ci --silent
 	@touch $@

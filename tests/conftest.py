@@ -22,14 +22,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what lasts long, unless it is asked for: by `-m`, or by its own name."""
+    """Leave out what has a target of its own, unless it is asked for: by `-m`, or by its own name."""
     if config.option.markexpr:
         return
     names = [argument.partition("::")[2] for argument in config.args]
     left_out = [
         item
         for item in items
-        if item.get_closest_marker("slow_fault")
+        if any(map(item.get_closest_marker, ("slow_fault", "browser")))
         and not any(name and item.nodeid.partition("::")[2].startswith(name) for name in names)
     ]
     config.hook.pytest_deselected(items=left_out)
