@@ -17,7 +17,7 @@ from telemetra.entrypoints.http.metrics import METRICS_READ
 from telemetra.entrypoints.http.moments import MOMENTS_READ
 from telemetra.entrypoints.http.reads import Read
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ
-from telemetra.entrypoints.live.protocol import PongMessage, SnapshotMessage
+from telemetra.live_messages import PongMessage, SnapshotMessage
 from telemetra.settings import Settings
 
 _SNAPSHOT = Path(__file__).with_name("openapi.json")

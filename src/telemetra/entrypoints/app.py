@@ -40,12 +40,12 @@ from telemetra.entrypoints.http.ports import PORTS_STATE, provide_ports
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import RequestLog
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
-from telemetra.entrypoints.live.protocol import LiveMessage, PingMessage
 from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
 from telemetra.entrypoints.meters import Meters
 from telemetra.entrypoints.paths import RawPaths
 from telemetra.entrypoints.route_names import RouteNames
 from telemetra.entrypoints.vitals import VitalSigns
+from telemetra.live_messages import LiveMessage, PingMessage
 from telemetra.settings import Settings
 
 LIVE_SOCKET: Final = SocketDocumentation(

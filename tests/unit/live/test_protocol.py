@@ -14,12 +14,11 @@ from telemetra.entrypoints.live.protocol import (
     CLOSE_CODES,
     ClientMessageInvalid,
     CloseCode,
-    HeartbeatMessage,
-    LiveMessage,
     close_code,
     decode_client,
     encode,
 )
+from telemetra.live_messages import HeartbeatMessage, LiveMessage
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from telemetra.domain.changes import Removal
 from telemetra.domain.moments import Moment
 from telemetra.domain.windows import MetricWindow
-from telemetra.entrypoints.live.protocol import (
+from telemetra.live_messages import (
     LiveMessage,
     MetricsMessage,
     MomentMessage,

@@ -10,13 +10,8 @@ from telemetra.entrypoints.live.ending import ListenerEnded, client_gone
 from telemetra.entrypoints.live.frames import Burst
 from telemetra.entrypoints.live.hub import utc_now
 from telemetra.entrypoints.live.listener import Listener, error_burst
-from telemetra.entrypoints.live.protocol import (
-    ClientMessageInvalid,
-    CloseCode,
-    PongMessage,
-    decode_client,
-    encode,
-)
+from telemetra.entrypoints.live.protocol import ClientMessageInvalid, CloseCode, decode_client, encode
+from telemetra.live_messages import PongMessage
 
 
 class Inbox:

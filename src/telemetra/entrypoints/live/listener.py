@@ -28,17 +28,12 @@ from telemetra.entrypoints.live.ending import (
 )
 from telemetra.entrypoints.live.frames import Burst
 from telemetra.entrypoints.live.outlet import Outlet
-from telemetra.entrypoints.live.protocol import (
-    CloseCode,
-    ConnectedMessage,
-    ErrorMessage,
-    HeartbeatMessage,
-    encode,
-)
+from telemetra.entrypoints.live.protocol import CloseCode, encode
 from telemetra.entrypoints.live.readings import Reading, Readings
 from telemetra.entrypoints.live.stall import StallWatch
 from telemetra.entrypoints.live.standing import Standing
 from telemetra.entrypoints.meters import Meters
+from telemetra.live_messages import ConnectedMessage, ErrorMessage, HeartbeatMessage
 
 _RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 _TURN_BYTES: Final = 256 * 1024

@@ -21,8 +21,9 @@ from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.ports import ChangeFeed
 from telemetra.domain.positions import Position
 from telemetra.entrypoints.live.frames import Burst
-from telemetra.entrypoints.live.protocol import SnapshotMessage, encode
+from telemetra.entrypoints.live.protocol import encode
 from telemetra.entrypoints.live.steps import encode_change
+from telemetra.live_messages import SnapshotMessage
 
 SNAPSHOT_WINDOWS: Final = 60
 SNAPSHOT_MOMENTS: Final = 20

@@ -17,13 +17,8 @@ from telemetra.domain.positions import Cut, Position
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
 from telemetra.entrypoints.live.frames import Burst
-from telemetra.entrypoints.live.protocol import (
-    MetricsMessage,
-    MomentMessage,
-    RemovedMessage,
-    StreamMessage,
-    encode,
-)
+from telemetra.entrypoints.live.protocol import encode
+from telemetra.live_messages import MetricsMessage, MomentMessage, RemovedMessage, StreamMessage
 
 _KEPT_WITH_A_FRAME_BYTES: Final = 512
 """Roughly what the change and its label take beside the frame's own bytes."""
