@@ -8,18 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from telemetra.domain.changes import Removal
 from telemetra.domain.moments import Moment
+from telemetra.domain.positions import MAX_TEXT_BYTES, TEXT_PATTERN
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
 
 
+PositionText: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="Where the client stands after this message: what to reconnect with, as `since`.",
+        # Told to readers of the documents, and not checked: a client's position is read by whoever knows what it means.
+        extra_json_schema={"format": "position", "pattern": TEXT_PATTERN, "maxLength": MAX_TEXT_BYTES},
+    ),
+]
+"""A position, as it stands on the wire."""
+
+
 class _Message(Struct, frozen=True, kw_only=True, tag_field="type"):
     stream_id: str
+    """The stream that is listened to."""
     timestamp: datetime
     """When the server made the message, UTC."""
 
@@ -27,11 +40,12 @@ class _Message(Struct, frozen=True, kw_only=True, tag_field="type"):
 class ConnectedMessage(_Message, frozen=True, kw_only=True, tag="connected"):
     """The first message. A snapshot follows, or, where `resumed`, exactly what was missed."""
 
-    position: str
+    position: PositionText
     """Where the client stands: at the `since` that it gave, or, before a snapshot, nowhere yet."""
     resumed: bool
+    """Whether what follows is exactly what was missed since that position; otherwise a snapshot follows."""
     heartbeat_seconds: float
-    """After so long without any message from the server the client may take it for gone."""
+    """A message comes at least so often, in seconds: after two times that long without one, the connection is dead."""
 
 
 class SnapshotMessage(_Message, frozen=True, kw_only=True, tag="snapshot"):
@@ -40,42 +54,48 @@ class SnapshotMessage(_Message, frozen=True, kw_only=True, tag="snapshot"):
     stream: Stream | None
     """Null while no writer has described the stream."""
     metrics: Sequence[MetricWindow]
+    """The newest windows, 60 at most, newest first."""
     moments: Sequence[Moment]
-    position: str
+    """The newest moments, 20 at most, newest first."""
+    position: PositionText
 
 
 class MetricsMessage(_Message, frozen=True, kw_only=True, tag="metrics"):
     """A window was written or rewritten."""
 
     data: MetricWindow
-    position: str
+    """The window, as it now is."""
+    position: PositionText
 
 
 class MomentMessage(_Message, frozen=True, kw_only=True, tag="moment"):
     """A moment was detected or rewritten."""
 
     data: Moment
-    position: str
+    """The moment, as it now is."""
+    position: PositionText
 
 
 class StreamMessage(_Message, frozen=True, kw_only=True, tag="stream"):
     """The stream's own row changed, such as its title."""
 
     data: Stream
-    position: str
+    """The stream's row, as it now is."""
+    position: PositionText
 
 
 class RemovedMessage(_Message, frozen=True, kw_only=True, tag="removed"):
     """Rows are gone; where `all` is true, read everything again."""
 
     data: Removal
-    position: str
+    """What is gone."""
+    position: PositionText
 
 
 class HeartbeatMessage(_Message, frozen=True, kw_only=True, tag="heartbeat"):
     """Nothing else was sent for a while; all that is committed up to `position` was."""
 
-    position: str
+    position: PositionText
 
 
 class PongMessage(_Message, frozen=True, kw_only=True, tag="pong"):
@@ -86,7 +106,9 @@ class ErrorMessage(_Message, frozen=True, kw_only=True, tag="error"):
     """Something is wrong; mostly the server closes the socket after it."""
 
     code: str
+    """What is wrong, for programs: a name that never changes, such as `stream_not_found`."""
     detail: str
+    """What is wrong, in words for people."""
 
 
 LiveMessage: TypeAlias = (
@@ -108,3 +130,4 @@ class PingMessage(Struct, frozen=True):
 
     # A field and not a tag: a tag may be left out where only one type is possible.
     type: Literal["ping"]
+    """Which message it is."""

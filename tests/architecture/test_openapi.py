@@ -128,6 +128,22 @@ def test_live_messages_are_among_the_components() -> None:
         assert list(_mismatches(msgspec.to_builtins(message), reference)) == []
 
 
+def test_every_field_is_always_there_and_says_what_it_is() -> None:
+    for name, schema in _SCHEMAS.items():
+        fields = schema.get("properties", {})
+        assert schema.get("required", []) == sorted(fields), name
+        for field, told in fields.items():
+            assert told.get("description"), f"{name}.{field}"
+            # The encoder writes every field: a default would tell readers of one that may be missing.
+            assert "default" not in told, f"{name}.{field}"
+
+
+def test_the_example_of_a_moment_is_one_of_our_own_detector() -> None:
+    assert examples.MOMENT.metadata
+    told = _SCHEMAS["Moment"]["properties"]["metadata"]["description"]
+    assert {f"`{name}`" for name in examples.MOMENT.metadata} <= set(re.findall(r"`\w+`", told))
+
+
 def test_instants_say_so() -> None:
     for schema in _SCHEMAS.values():
         for name, field in schema.get("properties", {}).items():

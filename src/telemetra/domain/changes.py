@@ -48,7 +48,9 @@ class RemovedWindow:
     """The key of a window that was deleted."""
 
     window_start: datetime
+    """First instant of the window, UTC, inclusive."""
     window_end: datetime
+    """End of the window, UTC, exclusive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,9 @@ class Removal:
     stream: bool = False
     """The stream's own row."""
     window: RemovedWindow | None = None
+    """A window, by its key."""
     moment_id: str | None = None
+    """A moment, by its identifier."""
     all: bool = False
     """A whole table was emptied: read everything again."""
 

@@ -15,6 +15,8 @@ from typing import Final
 from telemetra.domain.errors import PositionInvalid
 
 MAX_TEXT_BYTES: Final = 2048
+TEXT_PATTERN: Final = "^[A-Za-z0-9_-]+$"
+"""What a position's text is made of."""
 EPOCH_BYTES: Final = 8
 _VERSION: Final = 1
 _MAX_REVISION: Final = 2**64 - 1

@@ -13,6 +13,7 @@ class Stream:
     stream_id: str
     """The writer's own identifier; compared byte by byte."""
     title: str | None
+    """What its writer calls it; null where it has no title."""
     created_at: datetime
     """When the stream began, UTC."""
     updated_at: datetime

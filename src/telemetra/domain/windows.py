@@ -15,6 +15,7 @@ class WindowSummary:
     """What is known of a stream between two moments, before it is stored."""
 
     stream_id: str
+    """The stream that it is of."""
     window_start: datetime
     """First instant of the window, UTC, inclusive."""
     window_end: datetime

@@ -39,6 +39,7 @@ from telemetra.entrypoints.http.openapi import SocketDocumentation, build_docume
 from telemetra.entrypoints.http.ports import PORTS_STATE, provide_ports
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import RequestLog
+from telemetra.entrypoints.http.schemas import SchemaUnion
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
 from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
 from telemetra.entrypoints.meters import Meters
@@ -51,7 +52,12 @@ from telemetra.settings import Settings
 LIVE_SOCKET: Final = SocketDocumentation(
     tag="Live",
     path="/ws/live/{stream_id}",
-    messages={"LiveMessage": LiveMessage, "PingMessage": PingMessage},
+    told=SchemaUnion(
+        name="LiveMessage",
+        description="Whatever the server sends on the live socket: `type` says which message it is.",
+        kinds=LiveMessage,
+    ),
+    heard=PingMessage,
     description="""\
 `WS /ws/live/{stream_id}?since=POSITION`: everything that changes in a stream, as it is committed.
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from telemetra.domain.baselines import Comparison, LevelBaseline
 from telemetra.domain.moments import Moment, MomentType
 from telemetra.domain.positions import Position, Snapshot
 from telemetra.domain.queries import MomentCursor, WindowCursor
@@ -39,17 +40,20 @@ WINDOW: Final = MetricWindow(
     z_score=4.6,
     is_anomaly=True,
 )
+_COMPARED: Final = Comparison(
+    value=WINDOW.chat_count, centre=108.0, spread=44.25, length=30, method=LevelBaseline.method
+)
 MOMENT: Final = Moment(
     moment_id="8d0b6a7e-6f3c-5d53-9c55-1f6f8f3b0b0a",
     stream_id=STREAM_ID,
     timestamp=WINDOW.window_start,
     moment_type=MomentType.CHAT_SPIKE,
-    description="Chat is 4.6 times its usual spread above normal.",
+    description="Chat jumped to 312 messages, where about 108 were usual.",
     metric_name="chat_count",
     metric_value=312.0,
-    threshold=241.0,
-    z_score=4.6,
-    metadata={"baseline_windows": 30, "baseline_center": 108.0, "baseline_spread": 44.3},
+    threshold=_COMPARED.threshold,
+    z_score=WINDOW.z_score,
+    metadata=_COMPARED.as_metadata(),
 )
 WINDOW_CURSOR: Final = encode_window_cursor(WindowCursor(WINDOW.window_start, WINDOW.window_end))
 MOMENT_CURSOR: Final = encode_moment_cursor(MomentCursor(MOMENT.timestamp, MOMENT.moment_id))

@@ -26,6 +26,8 @@ def describe_fields(kind: Any, components: dict[str, dict[str, Any]]) -> None:
         properties = component.get("properties", {})
         component["required"] = sorted(properties)
         docstrings = _docstrings(found)
+        if tag := _tag_field(found):
+            properties[tag] = {**properties[tag], "description": "Which message it is."}
         for name, hint in get_type_hints(found).items():
             if name not in properties:
                 continue
@@ -57,6 +59,11 @@ def is_structure(kind: Any) -> bool:
     if not isinstance(kind, type) or isinstance(kind, GenericAlias):
         return False
     return is_dataclass(kind) or issubclass(kind, Struct)
+
+
+def _tag_field(kind: type) -> str | None:
+    """Return the name of the field that says which type of a union it is; no annotation stands for it."""
+    return kind.__struct_config__.tag_field if issubclass(kind, Struct) else None
 
 
 @cache

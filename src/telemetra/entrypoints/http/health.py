@@ -31,6 +31,7 @@ class Liveness:
     """The process answers."""
 
     status: Literal["ok"] = "ok"
+    """Always this: a process that is not well says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,9 @@ class Readiness:
     to go, and serves a little longer.
     """
     database: Dependency
+    """Whether PostgreSQL answers."""
     redis: Dependency
+    """Whether Redis answers."""
 
 
 @get(

@@ -30,7 +30,9 @@ class Index:
     """What this service is."""
 
     name: str
+    """What its operator calls it."""
     version: str
+    """Which Telemetra it runs."""
     links: Mapping[str, str]
     """Where to look, by what is there."""
 

@@ -6,9 +6,9 @@ One encoder makes the bodies and one library describes them, so that types gener
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from litestar import Litestar
@@ -20,13 +20,13 @@ from litestar.types import ControllerRouterHandler
 from telemetra.domain.moments import Moment
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
-from telemetra.entrypoints.http.field_descriptions import describe_fields
 from telemetra.entrypoints.http.health import Liveness, Readiness
 from telemetra.entrypoints.http.index import VERSION, Index
 from telemetra.entrypoints.http.live_tickets import LiveTicket
 from telemetra.entrypoints.http.operations import TOKEN_SCHEME
 from telemetra.entrypoints.http.ports import provide_ports
 from telemetra.entrypoints.http.problems import ParameterProblem, Problem
+from telemetra.entrypoints.http.schemas import REFERENCE, SchemaUnion, schemas_of
 
 _BODIES: Final = (
     Stream,
@@ -46,7 +46,6 @@ _SECURITY: Final = {
         "description": "A token of the operator's, where the service asks for one.",
     }
 }
-_REFERENCE: Final = "#/components/schemas/{name}"
 
 _DESCRIPTION: Final = """\
 Analytics of live streams: how much a channel's chat says, in what mood, to how many viewers, and the moments that
@@ -76,8 +75,10 @@ class SocketDocumentation:
     tag: str
     path: str
     description: str
-    messages: Mapping[str, Any]
-    """Types of messages by the name of their component: `anyOf` the types of a union."""
+    told: SchemaUnion
+    """The messages of the server."""
+    heard: type[msgspec.Struct]
+    """What a client may send."""
 
 
 def build_document(
@@ -98,39 +99,16 @@ def build_document(
         routes, openapi_config=config, dependencies={"ports": Provide(provide_ports)}, logging_config=None
     )
     document = described.openapi_schema.to_schema()
-    document["components"] = {"schemas": _components(sockets), "securitySchemes": _SECURITY}
+    heard, told = [socket.heard for socket in sockets], [socket.told for socket in sockets]
+    document["components"] = {
+        "schemas": schemas_of([*_BODIES, *heard], told),
+        "securitySchemes": _SECURITY,
+    }
     document["x-websockets"] = {
         socket.path: {
             "tag": socket.tag,
-            "messages": [_REFERENCE.format(name=name) for name in socket.messages],
+            "messages": [REFERENCE.format(name=name) for name in (socket.told.name, socket.heard.__name__)],
         }
         for socket in sockets
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2)
-
-
-def _components(sockets: Sequence[SocketDocumentation]) -> dict[str, Any]:
-    named = {name: kind for socket in sockets for name, kind in socket.messages.items()}
-    schemas, components = msgspec.json.schema_components([*_BODIES, *named.values()], ref_template=_REFERENCE)
-    own = dict(zip(named, schemas[len(_BODIES) :], strict=True))
-    unions = {name: schema for name, schema in own.items() if name not in components}
-    for kind in (*_BODIES, *named.values()):
-        describe_fields(kind, components)
-    for schema in components.values():
-        _say_types(schema)
-    return dict(sorted((components | unions).items()))
-
-
-def _say_types(schema: Any) -> None:
-    """Add the types that the schema library leaves to the reader: generators would take them for `unknown`, or empty."""
-    match schema:
-        case {"enum": [str(), *_]}:
-            schema["type"] = "string"
-        case {"type": "object"} if not schema.keys() & {"properties", "additionalProperties"}:
-            schema["additionalProperties"] = True
-        case dict():
-            for inner in schema.values():
-                _say_types(inner)
-        case list():
-            for inner in schema:
-                _say_types(inner)

@@ -54,6 +54,7 @@ class InvalidParameter:
     """One parameter that can't be used."""
 
     name: str
+    """What the parameter is called."""
     reason: str
     """Why, and how to mend it."""
 
