@@ -79,8 +79,9 @@ bench-soak: .venv/.installed-dev ## Serve, write and listen while everything fai
 fuzz: .venv/.installed-dev ## Fuzz what reads a client's bytes; SECONDS= for all together, TARGETS= choose
 	$(BIN)/python -m bench.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
 
-openapi: .venv/.installed ## Renew the committed OpenAPI document
+openapi: .venv/.installed ## Renew the committed documents: OpenAPI and AsyncAPI
 	$(BIN)/telemetra openapi > tests/architecture/openapi.json
+	$(BIN)/telemetra asyncapi > tests/architecture/asyncapi.json
 
 types: openapi clients/node_modules/.installed ## Renew the types of the TypeScript client
 	npm --prefix clients run --silent types

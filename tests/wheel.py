@@ -15,7 +15,15 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-PAGES = ("/api/v1/health", "/docs", "/redoc", "/openapi.json", "/api/v1/streams/demo")
+PAGES = (
+    "/api/v1/health",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/asyncapi",
+    "/asyncapi.json",
+    "/api/v1/streams/demo",
+)
 
 
 def main() -> None:

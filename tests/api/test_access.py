@@ -16,7 +16,17 @@ from tests.api.http_service import Service, running
 
 METRICS = "/api/v1/streams/lofi/metrics"
 DATA = ("/api/v1/streams", "/api/v1/streams/lofi", METRICS, "/api/v1/streams/lofi/moments")
-OPEN = ("/", "/health", "/api/v1/health", "/docs", "/redoc", "/openapi.json", "/assets/favicon.svg")
+OPEN = (
+    "/",
+    "/health",
+    "/api/v1/health",
+    "/docs",
+    "/redoc",
+    "/asyncapi",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/assets/favicon.svg",
+)
 TOKENS = {
     "reader": Grant(id=digest_of("tlm_reader"), name="reader", scopes=frozenset({"read"})),
     "narrow": Grant(

@@ -29,7 +29,9 @@ _EVERYTHING = [
     "/api/v1/health",
     "/docs",
     "/redoc",
+    "/asyncapi",
     "/openapi.json",
+    "/asyncapi.json",
     "/assets/redoc.js",
 ]
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -68,7 +70,7 @@ async def test_a_read_says_how_to_keep_it(service: Service, url: str) -> None:
     assert _vary(answer) == {"Origin", "Accept", "Accept-Encoding"}
 
 
-@pytest.mark.parametrize("url", [*_READS, "/openapi.json", "/assets/swagger-ui.css"])
+@pytest.mark.parametrize("url", [*_READS, "/openapi.json", "/asyncapi.json", "/assets/swagger-ui.css"])
 @pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"other", {tag}', '"a,b",W/{tag}', "*"])
 async def test_what_the_client_has_is_not_sent_again(service: Service, url: str, form: str) -> None:
     full = await service.get(url)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.api.http_service import Service, running
 
+PAGES = ["/docs", "/redoc", "/asyncapi"]
+
 
 class References(HTMLParser):
     """Collects what a page refers to, and its inline scripts."""
@@ -27,7 +29,7 @@ class References(HTMLParser):
         self.inline_scripts += tag == "script" and "src" not in given
 
 
-@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+@pytest.mark.parametrize("page", PAGES)
 async def test_a_page_refers_to_this_service_only_and_to_what_is_there(service: Service, page: str) -> None:
     answer = await service.get(page)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -39,7 +41,7 @@ async def test_a_page_refers_to_this_service_only_and_to_what_is_there(service: 
         assert (await service.get(urljoin(f"http://test{page}", reference))).status_code == 200
 
 
-@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("prefix", ["", "/stats"])
 async def test_a_slash_after_a_page_leads_to_the_page_under_any_prefix(
     service: Service, page: str, prefix: str
@@ -59,13 +61,19 @@ async def test_the_slash_is_seen_with_and_without_the_server_s_raw_path(
     assert (await service.raw(raw_path[:-1], path="/docs")).status == 200
 
 
-@pytest.mark.parametrize("page", ["/docs", "/redoc"])
-async def test_a_page_s_policy_forbids_other_hosts(service: Service, page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "allowed"),
+    [
+        ("/docs", {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}),
+        ("/redoc", {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}),
+        ("/asyncapi", {"'none'", "'self'"}),
+    ],
+)
+async def test_a_page_s_policy_forbids_other_hosts(service: Service, page: str, allowed: set[str]) -> None:
     policy = (await service.get(page)).headers["content-security-policy"]
     directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
     assert directives["default-src"] == "'none'"
-    allowed = {source for sources in directives.values() for source in sources.split()}
-    assert allowed == {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}
+    assert {source for sources in directives.values() for source in sources.split()} == allowed
     assert "'unsafe-inline'" not in directives["script-src"]
 
 
@@ -83,7 +91,8 @@ async def test_assets_may_be_kept(service: Service) -> None:
 async def test_the_title_is_the_operator_s_and_escaped() -> None:
     async with running(api_title="Stats & <b>more</b>") as service:
         assert "<title>Stats &amp; &lt;b&gt;more&lt;/b&gt;</title>" in (await service.get("/docs")).text
-        assert (await service.get("/openapi.json")).json()["info"]["title"] == "Stats & <b>more</b>"
+        for document in ("/openapi.json", "/asyncapi.json"):
+            assert (await service.get(document)).json()["info"]["title"] == "Stats & <b>more</b>"
         assert (await service.get("/")).json()["name"] == "Stats & <b>more</b>"
 
 
@@ -95,7 +104,7 @@ async def test_the_index_links_to_what_is_there(service: Service) -> None:
         assert (await service.get(link.replace("{stream_id}", "lofi"))).status_code == expected
 
 
-@pytest.mark.parametrize("url", ["/openapi.json", "/assets/swagger-ui.css"])
+@pytest.mark.parametrize("url", ["/openapi.json", "/asyncapi.json", "/assets/swagger-ui.css"])
 async def test_what_is_large_is_sent_as_the_client_takes_it(service: Service, url: str) -> None:
     plain = await service.get(url, Accept_Encoding="identity")
     assert "content-encoding" not in plain.headers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,17 @@ from telemetra.entrypoints.http.reads import Read
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ
 from telemetra.live_messages import PongMessage, SnapshotMessage
 from telemetra.settings import Settings
+from tests.documented import Documented
 
 _SNAPSHOT = Path(__file__).with_name("openapi.json")
 _DOCUMENT: dict[str, Any] = json.loads(openapi_document(Settings()))
+_DOCUMENTED = Documented(_DOCUMENT)
 _SCHEMAS: dict[str, Any] = _DOCUMENT["components"]["schemas"]
 _OPERATIONS = {path: next(iter(item.values())) for path, item in _DOCUMENT["paths"].items()}
 
 
 def test_the_document_is_the_one_that_was_agreed_on() -> None:
-    """Renew it with `telemetra openapi > tests/architecture/openapi.json`, and look at the difference."""
+    """Renew it with `make openapi`, and look at the difference."""
     assert json.loads(_SNAPSHOT.read_text()) == _DOCUMENT
 
 
@@ -79,7 +80,7 @@ def test_every_example_is_what_its_schema_says() -> None:
         for response in operation["responses"].values():
             for content in response.get("content", {}).values():
                 for example in content["examples"].values():
-                    assert list(_mismatches(example["value"], content["schema"])) == []
+                    assert _DOCUMENTED.mismatches(example["value"], content["schema"]) == []
 
 
 @pytest.mark.parametrize(
@@ -119,13 +120,13 @@ def test_live_messages_are_among_the_components() -> None:
             stream=None,
             metrics=[examples.WINDOW],
             moments=[examples.MOMENT],
-            position="x",
+            position=examples.POSITION_TEXT,
         ),
         PongMessage(stream_id="demo", timestamp=now),
     ]
     for message in messages:
-        reference = {"$ref": f"#/components/schemas/{type(message).__name__}"}
-        assert list(_mismatches(msgspec.to_builtins(message), reference)) == []
+        for schema in (type(message).__name__, "LiveMessage"):
+            assert _DOCUMENTED.mismatches(msgspec.to_builtins(message), schema) == []
 
 
 def test_every_field_is_always_there_and_says_what_it_is() -> None:
@@ -149,34 +150,3 @@ def test_instants_say_so() -> None:
         for name, field in schema.get("properties", {}).items():
             if name == "timestamp" or name.endswith(("_at", "_start", "_end")):
                 assert field["format"] == "date-time"
-
-
-_KINDS: dict[str, Any] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
-
-
-def _mismatches(value: Any, schema: dict[str, Any]) -> Iterator[str]:
-    """Compare a value with a schema: kinds, fields that are missing, and fields that are not told."""
-    if "$ref" in schema:
-        schema = _SCHEMAS[schema["$ref"].rpartition("/")[2]]
-    if "anyOf" in schema:
-        if all(list(_mismatches(value, choice)) for choice in schema["anyOf"]):
-            yield f"{value!r} is none of the choices"
-    elif not isinstance(value, _KINDS[schema["type"]]):
-        yield f"{value!r} is no {schema['type']}"
-    elif "enum" in schema and value not in schema["enum"]:
-        yield f"{value!r} is not among {schema['enum']}"
-    elif isinstance(value, list):
-        for item in value:
-            yield from _mismatches(item, schema["items"])
-    elif "properties" in schema:
-        yield from (f"{name} is missing" for name in schema["required"] if name not in value)
-        for name, inner in value.items():
-            yield from _mismatches(inner, schema["properties"][name])

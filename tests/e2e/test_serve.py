@@ -64,7 +64,17 @@ async def receive(listener: websockets.ClientConnection, *types: str) -> dict[st
 async def test_a_first_start_answers_everything(service: Service) -> None:
     await when_healthy(service)
     for path in (
-        *("/", "/health", "/docs", "/redoc", "/openapi.json", "/api/v1/streams", "/api/v1/streams/demo"),
+        *(
+            "/",
+            "/health",
+            "/docs",
+            "/redoc",
+            "/asyncapi",
+            "/openapi.json",
+            "/asyncapi.json",
+            "/api/v1/streams",
+            "/api/v1/streams/demo",
+        ),
         *("/api/v1/streams/demo/metrics", "/api/v1/streams/demo/moments"),
     ):
         assert (await service.get(path)).status_code == 200, path
@@ -379,8 +389,9 @@ main()
 """
 
 
-def test_openapi_needs_no_database(tmp_path: Path) -> None:
-    code, out, _ = asyncio.run(run_telemetra(tmp_path / "data", "openapi"))
+@pytest.mark.parametrize(("command", "version"), [("openapi", "3.1"), ("asyncapi", "3.0")])
+def test_a_document_needs_no_database(tmp_path: Path, command: str, version: str) -> None:
+    code, out, _ = asyncio.run(run_telemetra(tmp_path / "data", command))
     assert code == 0
-    assert json.loads(out)["openapi"].startswith("3.1")
+    assert json.loads(out)[command].startswith(version)
     assert not (tmp_path / "data").exists()

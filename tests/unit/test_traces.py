@@ -127,6 +127,8 @@ def test_a_collector_that_comes_and_goes_is_told_once_each_time() -> None:
         ("/api/v1/streams/a%2Fb/moments", "/api/v1/streams/{stream_id}/moments"),
         ("/ws/live/a", "/ws/live/{stream_id}"),
         ("/openapi.json", "/openapi.json"),
+        ("/asyncapi.json", "/asyncapi.json"),
+        ("/asyncapi", "/asyncapi"),
         ("/openapiXjson", None),
         ("/api/v1/streams/a/b", None),
         ("/nothing", None),

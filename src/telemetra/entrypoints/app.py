@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -24,9 +23,10 @@ from telemetra.entrypoints.access.layer import Gated, grant_of
 from telemetra.entrypoints.asgi import App
 from telemetra.entrypoints.cache.fast_path import FastPath
 from telemetra.entrypoints.cache.layer import CachedReads, ResponseCache
+from telemetra.entrypoints.http import asyncapi, openapi
 from telemetra.entrypoints.http.answers import require_readable_position
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
-from telemetra.entrypoints.http.documentation import documentation_routes
+from telemetra.entrypoints.http.documentation import Documents, documentation_routes
 from telemetra.entrypoints.http.exposition import exposition_route
 from telemetra.entrypoints.http.head_requests import HeadRequests
 from telemetra.entrypoints.http.health import get_liveness, get_readiness
@@ -35,44 +35,18 @@ from telemetra.entrypoints.http.live_path import ask_for_a_socket
 from telemetra.entrypoints.http.live_tickets import live_tickets_route
 from telemetra.entrypoints.http.metrics import METRICS_READ, list_metrics
 from telemetra.entrypoints.http.moments import MOMENTS_READ, list_moments
-from telemetra.entrypoints.http.openapi import SocketDocumentation, build_document
 from telemetra.entrypoints.http.ports import PORTS_STATE, provide_ports
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import RequestLog
-from telemetra.entrypoints.http.schemas import SchemaUnion
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
 from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
+from telemetra.entrypoints.live_documentation.socket import LIVE_SOCKET
 from telemetra.entrypoints.meters import Meters
 from telemetra.entrypoints.paths import RawPaths
 from telemetra.entrypoints.route_names import RouteNames
 from telemetra.entrypoints.vitals import VitalSigns
 from telemetra.live_messages import LiveMessage, PingMessage
 from telemetra.settings import Settings
-
-LIVE_SOCKET: Final = SocketDocumentation(
-    tag="Live",
-    path="/ws/live/{stream_id}",
-    told=SchemaUnion(
-        name="LiveMessage",
-        description="Whatever the server sends on the live socket: `type` says which message it is.",
-        kinds=LiveMessage,
-    ),
-    heard=PingMessage,
-    description="""\
-`WS /ws/live/{stream_id}?since=POSITION`: everything that changes in a stream, as it is committed.
-
-Connect with a WebSocket client. Every text frame is one `LiveMessage`: first `connected`, then a `snapshot`, or, with
-a `since` that can be resumed, exactly what was missed; then `metrics`, `moment`, `stream` and `removed` as they happen,
-and a `heartbeat` when nothing does. Keep the newest `position`, and reconnect with it as `since`. You may send
-`{"type":"ping"}`; a `pong` comes back. Anything else is answered by an `error`, and the second time by the end.
-
-Where tokens are asked for, send yours with the handshake (`Authorization: Bearer TOKEN`); in a browser, which can't, take
-a ticket from `POST /api/v1/live-tickets` for each connection, and give it as `ticket` in the query.
-
-Close codes 1001, 1012, 1013 and 4408 mean: reconnect with `since`; where the close reason is `reconnect_after_ms=N`,
-after so many milliseconds. 1007, 1008, 1009 and 4404 mean: do not, something has to be mended first.
-""",
-)
 
 
 def create_app(
@@ -103,14 +77,14 @@ def create_app(
             async with gate.open(ports), vital_signs.open(ports):
                 yield
 
-    @cache
-    def document() -> bytes:
-        return openapi_document(settings).encode()
-
+    documents = Documents(
+        openapi=lambda: openapi_document(settings).encode(),
+        asyncapi=lambda: asyncapi_document(settings).encode(),
+    )
     routes = Litestar(
         [
             *api_routes(settings, gate),
-            *documentation_routes(document, settings.api_title),
+            *documentation_routes(documents, settings.api_title),
             exposition_route(vital_signs.told),
             ask_for_a_socket,
         ],
@@ -149,7 +123,11 @@ def api_routes(settings: Settings, gate: Gate) -> list[ControllerRouterHandler]:
 
 def route_templates(settings: Settings) -> Iterator[str]:
     """Yield the paths of all routes, each with what it leaves open in braces."""
-    others = [*documentation_routes(bytes, ""), exposition_route(bytes), ask_for_a_socket]
+    others = [
+        *documentation_routes(Documents(openapi=bytes, asyncapi=bytes), ""),
+        exposition_route(bytes),
+        ask_for_a_socket,
+    ]
     for handler in (*api_routes(settings, Gate(settings)), *others):
         if isinstance(handler, Router):
             yield from (route.path_format for route in handler.routes)
@@ -161,4 +139,10 @@ def openapi_document(settings: Settings | None = None) -> str:
     """Return the OpenAPI document (JSON)."""
     settings = settings or Settings()
     routes = api_routes(settings, Gate(settings))
-    return build_document(routes, title=settings.api_title, sockets=[LIVE_SOCKET]).decode()
+    return openapi.build_document(routes, title=settings.api_title, sockets=[LIVE_SOCKET]).decode()
+
+
+def asyncapi_document(settings: Settings | None = None) -> str:
+    """Return the AsyncAPI document (JSON)."""
+    settings = settings or Settings()
+    return asyncapi.build_document([LIVE_SOCKET], title=settings.api_title).decode()

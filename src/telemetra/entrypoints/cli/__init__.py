@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import click
 
+from telemetra.entrypoints.cli.asyncapi import asyncapi_command
 from telemetra.entrypoints.cli.database import database_url_command, epoch_group, migrate_command
 from telemetra.entrypoints.cli.doctor import doctor_command
 from telemetra.entrypoints.cli.openapi import openapi_command
@@ -34,4 +35,5 @@ main.add_command(replay_command)
 main.add_command(tail_command)
 main.add_command(doctor_command)
 main.add_command(openapi_command)
+main.add_command(asyncapi_command)
 main.add_command(token_command)

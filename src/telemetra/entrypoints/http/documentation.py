@@ -34,6 +34,8 @@ _ASSETS: Final = {
     "redoc.standalone.js": ("assets", _JAVASCRIPT),
     "swagger.js": ("pages", _JAVASCRIPT),
     "redoc.js": ("pages", _JAVASCRIPT),
+    "asyncapi.js": ("pages", _JAVASCRIPT),
+    "asyncapi.css": ("pages", "text/css"),
     "favicon.svg": ("pages", "image/svg+xml"),
 }
 _ASSETS_CACHE_CONTROL: Final = "public, max-age=86400"
@@ -42,6 +44,11 @@ _POLICY: Final = (
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; child-src blob:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_OWN_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""For pages that are ours alone, and need no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,16 @@ class _File:
         return _File(compress(self.body, coding), self.media_type, f'{self.tag[:-1]}-{coding.decode()}"')
 
 
-def documentation_routes(document: Callable[[], bytes], title: str) -> list[HTTPRouteHandler]:
-    """Return the routes of the pages, of what they load, and of the OpenAPI document itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """What the pages show, each made when it is asked for the first time."""
+
+    openapi: Callable[[], bytes]
+    asyncapi: Callable[[], bytes]
+
+
+def documentation_routes(documents: Documents, title: str) -> list[HTTPRouteHandler]:
+    """Return the routes of the pages, of what they load, and of the documents themselves."""
 
     @get("/docs", include_in_schema=False)
     async def get_swagger(request: Request[Any, Any, Any]) -> Response[str]:
@@ -70,16 +85,27 @@ def documentation_routes(document: Callable[[], bytes], title: str) -> list[HTTP
     async def get_redoc(request: Request[Any, Any, Any]) -> Response[str]:
         return _page(request, "redoc.html", title)
 
-    @cache
-    def openapi(coding: bytes) -> _File:
-        body = document()
-        return _File(body, "application/json", entity_tag(body)).in_coding(coding)
+    @get("/asyncapi", include_in_schema=False)
+    async def get_messages(request: Request[Any, Any, Any]) -> Response[str]:
+        return _page(request, "asyncapi.html", title, policy=_OWN_POLICY)
+
+    openapi, asyncapi = _made_once(documents.openapi), _made_once(documents.asyncapi)
 
     @get("/openapi.json", include_in_schema=False)
     async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
         return await _serve(request, openapi, CACHE_CONTROL)
 
-    return [get_swagger, get_redoc, get_openapi, get_asset]
+    @get("/asyncapi.json", include_in_schema=False)
+    async def get_asyncapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return await _serve(request, asyncapi, CACHE_CONTROL)
+
+    return [get_swagger, get_redoc, get_messages, get_openapi, get_asyncapi, get_asset]
+
+
+def _made_once(document: Callable[[], bytes]) -> Callable[[bytes], _File]:
+    """Return what makes a document's file in a coding, and remembers it; the document itself is made once."""
+    plain = cache(lambda: _File(body := document(), "application/json", entity_tag(body)))
+    return cache(lambda coding: plain().in_coding(coding))
 
 
 @get("/assets/{name:str}", include_in_schema=False)
@@ -112,7 +138,7 @@ async def _serve(
     return Response(file.body, media_type=file.media_type, headers=headers)
 
 
-def _page(request: Request[Any, Any, Any], name: str, title: str) -> Response[str]:
+def _page(request: Request[Any, Any, Any], name: str, title: str, *, policy: str = _POLICY) -> Response[str]:
     """
     Return a page whose references are relative, so that it works under any prefix of a proxy.
 
@@ -127,7 +153,7 @@ def _page(request: Request[Any, Any, Any], name: str, title: str) -> Response[st
         )
     text = Template((_PACKAGE / "pages" / name).read_text()).substitute(title=escape(title))
     headers = {
-        "Content-Security-Policy": _POLICY,
+        "Content-Security-Policy": policy,
         "Cache-Control": CACHE_CONTROL,
         "Referrer-Policy": "no-referrer",
     }

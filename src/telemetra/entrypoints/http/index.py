@@ -18,10 +18,12 @@ _LINKS: Final[Mapping[str, str]] = {
     "documentation": "/docs",
     "reference": "/redoc",
     "openapi": "/openapi.json",
+    "asyncapi": "/asyncapi.json",
     "health": "/api/v1/health",
     "metrics": "/metrics",
     "streams": "/api/v1/streams",
     "live": "/ws/live/{stream_id}",
+    "live_reference": "/asyncapi",
 }
 
 

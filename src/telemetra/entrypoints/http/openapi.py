@@ -7,7 +7,6 @@ One encoder makes the bodies and one library describes them, so that types gener
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -26,7 +25,8 @@ from telemetra.entrypoints.http.live_tickets import LiveTicket
 from telemetra.entrypoints.http.operations import TOKEN_SCHEME
 from telemetra.entrypoints.http.ports import provide_ports
 from telemetra.entrypoints.http.problems import ParameterProblem, Problem
-from telemetra.entrypoints.http.schemas import REFERENCE, SchemaUnion, schemas_of
+from telemetra.entrypoints.http.schemas import REFERENCE, schemas_of
+from telemetra.entrypoints.http.sockets import SocketDocumentation
 
 _BODIES: Final = (
     Stream,
@@ -59,6 +59,11 @@ stood out.
 * **Positions**: `Telemetra-Position` says what an answer includes. Send it with a request, and the answer includes it
   too; give it to the live socket as `since`, and updates go on from exactly there.
 """
+# Its links are relative, as the pages' own are.
+_MORE_OF_SOCKET: Final = """
+What the server sends is a `{union}`. Every message with its fields, examples, and the close codes:
+[the live socket](asyncapi), for programs [asyncapi.json](asyncapi.json).
+"""
 _TAGS: Final = (
     ("Streams", "Channels' broadcasts, as their writers describe them."),
     ("Metrics", "One row of figures for each window of a stream's time."),
@@ -66,19 +71,6 @@ _TAGS: Final = (
     ("Health", "For load balancers and supervisors."),
     ("Service", "What this is and where to look."),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketDocumentation:
-    """A WebSocket, which OpenAPI has no words for: told in a tag's text, its messages among the components."""
-
-    tag: str
-    path: str
-    description: str
-    told: SchemaUnion
-    """The messages of the server."""
-    heard: type[msgspec.Struct]
-    """What a client may send."""
 
 
 def build_document(
@@ -91,7 +83,13 @@ def build_document(
         summary="Live-stream analytics: REST, and live updates that are never lost.",
         description=_DESCRIPTION,
         tags=[Tag(name=name, description=text) for name, text in _TAGS]
-        + [Tag(name=socket.tag, description=socket.description) for socket in sockets],
+        + [
+            Tag(
+                name=socket.tag,
+                description=socket.description + _MORE_OF_SOCKET.format(union=socket.union.name),
+            )
+            for socket in sockets
+        ],
         use_handler_docstrings=True,
     )
     # An application that is never served: its only work is to look at the routes.
@@ -99,15 +97,19 @@ def build_document(
         routes, openapi_config=config, dependencies={"ports": Provide(provide_ports)}, logging_config=None
     )
     document = described.openapi_schema.to_schema()
-    heard, told = [socket.heard for socket in sockets], [socket.told for socket in sockets]
+    heard = {message.kind for socket in sockets for message in socket.heard}
+    unions = [socket.union for socket in sockets]
     document["components"] = {
-        "schemas": schemas_of([*_BODIES, *heard], told),
+        "schemas": schemas_of([*_BODIES, *heard], unions),
         "securitySchemes": _SECURITY,
     }
     document["x-websockets"] = {
         socket.path: {
             "tag": socket.tag,
-            "messages": [REFERENCE.format(name=name) for name in (socket.told.name, socket.heard.__name__)],
+            "messages": [
+                REFERENCE.format(name=name)
+                for name in (socket.union.name, *(message.kind.__name__ for message in socket.heard))
+            ],
         }
         for socket in sockets
     }

@@ -12,11 +12,12 @@ from typing import Final
 from telemetra.domain.errors import DatabaseUnavailable, TelemetraError
 from telemetra.entrypoints.live.protocol import CloseCode, close_code
 
-_COME_BACK_WITHIN_MS: Final[dict[int, tuple[int, int]]] = {
+COME_BACK_WITHIN_MS: Final[dict[int, tuple[int, int]]] = {
     CloseCode.RESTART: (100, 5_000),
     CloseCode.TRY_AGAIN: (1_000, 10_000),
     CloseCode.TOO_SLOW: (100, 1_000),
 }
+"""Codes whose close reason advises a pause, and between which bounds."""
 _jitter: Final = Random()  # noqa: S311  (spreads reconnects, guards nothing)
 
 
@@ -47,7 +48,7 @@ class ListenerEnded(Exception):
     @property
     def reason(self) -> str:
         """Text for the close frame: when to come back, or the error's code."""
-        if window := _COME_BACK_WITHIN_MS.get(self.code):
+        if window := COME_BACK_WITHIN_MS.get(self.code):
             return f"reconnect_after_ms={_jitter.randint(*window)}"
         return self.error[0] if self.error else ""
 
