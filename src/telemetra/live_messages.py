@@ -18,7 +18,6 @@ from telemetra.domain.positions import MAX_TEXT_BYTES, TEXT_PATTERN
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import MetricWindow
 
-
 PositionText: TypeAlias = Annotated[
     str,
     Meta(
