@@ -6,18 +6,11 @@
 const FIRST_MS = 250;
 const LONGEST_MS = 30_000;
 
-export class Backoff {
-  #attempts = 0;
-
-  /** Returns the milliseconds to wait. The server's advice goes first, and never shortens what failures have added up to. */
-  next(advisedMs: number | null): number {
-    const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#attempts, 16));
-    const drawn = Math.random() * longest;
-    return this.#attempts++ ? Math.max(advisedMs ?? 0, drawn) : (advisedMs ?? drawn);
-  }
-
-  /** Begins again: all is well. */
-  reset(): void {
-    this.#attempts = 0;
-  }
+/**
+ * Returns the milliseconds to wait after so many attempts that failed before this one. The server's advice goes first, and never
+ * shortens what failures have added up to.
+ */
+export function delayAfter(failures: number, advisedMs: number | null): number {
+  const drawn = Math.random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** failures);
+  return failures ? Math.max(advisedMs ?? 0, drawn) : (advisedMs ?? drawn);
 }

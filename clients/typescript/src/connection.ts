@@ -1,14 +1,16 @@
 /** One connection to the live socket, from its ticket to its end. Knows nothing of the one before, nor whether one follows. */
 
-import { broken, closed, type Ending, endingOf, refused } from "./ending.js";
+import { closing, type Ending, endingOf, LiveRefused } from "./ending.js";
 import { TelemetraError } from "./errors.js";
-import { Pulse } from "./pulse.js";
+import { type Pulse, pulseOf } from "./pulse.js";
 import type { ConnectedMessage, ErrorMessage } from "./types.js";
 
 /** How long a ticket, and then a handshake, may take. */
 const OPEN_MS = 10_000;
 /** How long a server may say nothing that has not told its heartbeat yet. */
 const SILENCE_MS = 30_000;
+/** A handshake older than this is begun again where there is reason to doubt it. */
+const FRESH_MS = 1_000;
 
 /** What is used of a WebSocket: the browser's, Node's, and that of the package `ws` have it. */
 export interface SocketLike {
@@ -19,111 +21,110 @@ export interface SocketLike {
 }
 export type SocketClass = new (url: string) => SocketLike;
 
-/** How to get in. */
+/** How to get in to one stream. */
 export interface Door {
   readonly Socket: SocketClass;
-  /** Returns the address to connect to, with a ticket where one is needed. */
-  open(streamId: string, since: string | null, diagnose: boolean, signal: AbortSignal): Promise<string>;
+  /** Returns the address to connect to; with a ticket where one is needed, or where `diagnose` asks whether one is. */
+  open(since: string | null, diagnose: boolean, signal: AbortSignal): Promise<string>;
 }
 
 type Heads = Pick<ConnectedMessage, "position" | "resumed" | "heartbeat_seconds"> & Pick<ErrorMessage, "detail">;
 /** A message that came: it has a type, maybe one of a newer server's, and nothing else is sure. */
 export type Told = { readonly type: string } & { readonly [Name in keyof Heads]?: unknown };
 
-export interface Hearer {
-  message(told: Told, characters: number): void;
-  ended(ending: Ending, wasOpen: boolean): void;
+export interface Connection {
+  /** There is reason to doubt that the other side is still there, or was ever reached. */
+  doubt(): void;
+  /** Lets go of it: nothing is heard of it any more. */
+  leave(): void;
 }
 
-export class Connection {
-  readonly #hearer: Hearer;
-  readonly #leaving = new AbortController();
-  #socket: SocketLike | null = null;
-  #pulse: Pulse | null = null;
-  #opening: ReturnType<typeof setTimeout> | undefined;
-  #lastWords: string | null = null;
-  #isOver = false;
+/** Connects, and tells each message until the end, once. */
+export function connect(
+  { Socket, open }: Door,
+  since: string | null,
+  diagnose: boolean,
+  onMessage: (told: Told, characters: number) => void,
+  onEnd: (ending: Ending, wasOpen: boolean) => void,
+): Connection {
+  const begunAt = Date.now();
+  const leaving = new AbortController();
+  let socket: SocketLike | undefined;
+  let pulse: Pulse | undefined;
+  let timer: ReturnType<typeof setTimeout>;
+  let lastWords = "";
+  let isOver = false;
 
-  constructor(door: Door, streamId: string, since: string | null, diagnose: boolean, hearer: Hearer) {
-    this.#hearer = hearer;
-    this.#await();
-    door.open(streamId, since, diagnose, this.#leaving.signal).then(
-      (url) => this.#isOver || this.#connect(door.Socket, url),
-      (error: unknown) => this.#end(unopened(error)),
-    );
-  }
-
-  /** There is reason to doubt that the other side is still there. */
-  doubt(): void {
-    this.#pulse?.doubt();
-  }
-
-  /** Lets go of it; nothing is heard of it any more. */
-  leave(): void {
-    this.#isOver = true;
-    clearTimeout(this.#opening);
-    this.#pulse?.stop();
-    this.#leaving.abort();
-    this.#socket?.close();
-  }
-
-  #connect(Socket: SocketClass, url: string): void {
-    this.#await();
-    let socket: SocketLike;
-    try {
-      socket = new Socket(url);
-    } catch (error) {
-      // A page that came by https may open no plain socket.
-      this.#end(refused("address", 0, String(error)));
-      return;
-    }
-    this.#socket = socket;
-    // They stay on a socket that was let go of: what nobody hears of an error may end a whole Node process.
-    socket.addEventListener("error", () => {});
-    socket.addEventListener("open", () => this.#isOver || this.#opened(socket));
-    socket.addEventListener("message", (event: { data: unknown }) => this.#isOver || this.#received(event.data));
-    socket.addEventListener("close", (event: { code: number; reason: string }) =>
-      this.#end(closed(event.code, event.reason, !!this.#pulse, this.#lastWords)),
-    );
-  }
-
-  #opened(socket: SocketLike): void {
-    clearTimeout(this.#opening);
-    this.#pulse = new Pulse(
-      SILENCE_MS,
-      () => socket.send('{"type":"ping"}'),
-      () => this.#end(broken("nothing heard any more")),
-    );
-  }
-
-  #received(data: unknown): void {
-    this.#pulse?.heard();
+  const leave = (): void => {
+    isOver = true;
+    clearTimeout(timer);
+    pulse?.stop();
+    leaving.abort();
+    socket?.close();
+  };
+  const end = (ending: Ending): void => {
+    if (isOver) return;
+    leave();
+    onEnd(ending, !!pulse);
+  };
+  const hurry = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => end({ reason: `no answer within ${OPEN_MS / 1000} s` }), OPEN_MS);
+  };
+  const receive = (data: unknown): void => {
+    if (isOver) return;
+    pulse?.heard();
     const told = read(data);
-    if (!told) {
-      this.#end(broken("what came is no live message"));
-      return;
-    }
-    const { heartbeat_seconds: heartbeatSeconds, detail } = told;
-    if (typeof heartbeatSeconds === "number" && heartbeatSeconds > 0) this.#pulse?.expect(2_000 * heartbeatSeconds);
-    if (typeof detail === "string") this.#lastWords = detail;
-    this.#hearer.message(told, (data as string).length);
-  }
+    if (!told) return end({ reason: "what came is no live message" });
+    const { heartbeat_seconds: heartbeat, detail } = told;
+    if (typeof heartbeat === "number" && heartbeat > 0) pulse?.expect(2_000 * heartbeat);
+    if (typeof detail === "string") lastWords = detail;
+    onMessage(told, (data as string).length);
+  };
+  const hearIn = (mine: SocketLike): void => {
+    // It stays on a socket that was let go of: an error that nobody hears may end a whole Node process.
+    mine.addEventListener("error", () => {});
+    mine.addEventListener("open", () => {
+      if (isOver) return;
+      clearTimeout(timer);
+      pulse = pulseOf(
+        SILENCE_MS,
+        () => mine.send('{"type":"ping"}'),
+        () => end({ reason: "nothing heard any more" }),
+      );
+    });
+    mine.addEventListener("message", (event: { data: unknown }) => receive(event.data));
+    mine.addEventListener("close", (event: { code: number; reason: string }) =>
+      end(closing(event.code, event.reason, !!pulse, lastWords)),
+    );
+  };
 
-  #await(): void {
-    clearTimeout(this.#opening);
-    this.#opening = setTimeout(() => this.#end(broken(`no answer within ${OPEN_MS / 1000} s`)), OPEN_MS);
-  }
-
-  #end(ending: Ending): void {
-    if (this.#isOver) return;
-    const wasOpen = !!this.#pulse;
-    this.leave();
-    this.#hearer.ended(ending, wasOpen);
-  }
+  hurry();
+  open(since, diagnose, leaving.signal).then(
+    (url) => {
+      if (isOver) return;
+      hurry();
+      try {
+        socket = new Socket(url);
+      } catch (error) {
+        // A page that came by https may open no plain socket.
+        return end({ reason: `${error}`, refusal: new LiveRefused("address", 0, `${error}`) });
+      }
+      hearIn(socket);
+    },
+    (error: unknown) => end(unopened(error)),
+  );
+  return {
+    doubt() {
+      if (pulse) pulse.doubt();
+      else if (Date.now() - begunAt > FRESH_MS) end({ reason: "no answer yet", advisedMs: 0 });
+    },
+    leave,
+  };
 }
 
 function unopened(error: unknown): Ending {
-  if (!(error instanceof TelemetraError)) return broken(error instanceof Error ? error.message : String(error));
+  if (!(error instanceof TelemetraError)) return { reason: `${error}` };
   return endingOf(error.status, error.message, error.retryAfterSeconds && error.retryAfterSeconds * 1000);
 }
 

@@ -8,38 +8,29 @@ import type { Problem } from "./types.js";
  */
 export class TelemetraError extends Error {
   override readonly name = "TelemetraError";
-  readonly status: number;
-  readonly problem: Problem | null;
-  /** After so many seconds another try makes sense; null where the answer does not say. */
-  readonly retryAfterSeconds: number | null;
 
-  constructor(message: string, status: number, problem: Problem | null = null, retryAfterSeconds: number | null = null) {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly problem: Problem | null = null,
+    /** After so many seconds another try makes sense; null where the answer does not say. */
+    readonly retryAfterSeconds: number | null = null,
+  ) {
     super(message);
-    this.status = status;
-    this.problem = problem;
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
-
-  static async of(response: Response): Promise<TelemetraError> {
-    const { status } = response;
-    const problem = await problemIn(response);
-    return new TelemetraError(problem?.detail ?? `HTTP ${status}`, status, problem, retryAfter(response));
   }
 }
 
-async function problemIn(response: Response): Promise<Problem | null> {
-  try {
-    const body = (await response.json()) as Partial<Problem> | null;
-    // A proxy's own page, or another service's error, is none.
-    return typeof body?.code === "string" && typeof body.detail === "string" ? (body as Problem) : null;
-  } catch {
-    return null;
-  }
+export async function errorOf(response: Response): Promise<TelemetraError> {
+  const { status } = response;
+  const body = await response.json().catch(() => null);
+  // A proxy's own page, or another service's error, is none.
+  const problem: Problem | null = typeof body?.code === "string" && typeof body.detail === "string" ? body : null;
+  return new TelemetraError(problem?.detail ?? `HTTP ${status}`, status, problem, retryAfter(response.headers));
 }
 
-function retryAfter(response: Response): number | null {
-  const told = response.headers.get("Retry-After");
-  if (!told) return null;
-  const seconds = /^\d+$/.test(told) ? Number(told) : (Date.parse(told) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
+function retryAfter(headers: Headers): number | null {
+  const told = headers.get("Retry-After") ?? "";
+  // Seconds, or a date.
+  const seconds = /^\d+$/.test(told) ? +told : (Date.parse(told) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
 }

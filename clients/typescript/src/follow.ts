@@ -37,18 +37,18 @@ export async function* follow(
     onMessage(message, length) {
       waiting.push([message, length]);
       characters += length;
+      look();
       if (characters > MOST_WAITING && stream) {
         position = stream.position;
         stream.close();
         stream = null;
         onStatus?.(LAGGING);
       }
-      look();
     },
     onStatus(status) {
       refusal = status.error;
-      onStatus?.(status);
       look();
+      onStatus?.(status);
     },
   };
   const aborted = (): void => look();

@@ -3,8 +3,8 @@
  * position of the last message that was handed over.
  */
 
-import { Backoff } from "./backoff.js";
-import { Connection, type Door, type Hearer, type Told } from "./connection.js";
+import { delayAfter } from "./backoff.js";
+import { type Connection, connect, type Door, type Told } from "./connection.js";
 import type { Ending, LiveRefused } from "./ending.js";
 import type { LiveMessage } from "./types.js";
 import { onWake } from "./wake.js";
@@ -55,102 +55,105 @@ const KNOWN: Readonly<Record<LiveMessage["type"], true>> = {
 
 /** Follows a stream from its making until `close()`; made by `Telemetra.live`. */
 export class LiveStream {
-  readonly #door: Door;
-  readonly #streamId: string;
-  readonly #handlers: LiveHandlers;
-  readonly #backoff = new Backoff();
-  readonly #unhear: () => void;
-  #position: string | null;
-  #status: LiveStatus = { state: "connecting", retryAt: null, reason: null, error: null };
-  #connection: Connection | null = null;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #diagnose = false;
-  #isOver = false;
+  readonly #following: Following;
 
   /** @internal */
-  constructor(door: Door, streamId: string, since: string | null, handlers: LiveHandlers) {
-    this.#door = door;
-    this.#streamId = streamId;
-    this.#position = since;
-    this.#handlers = handlers;
-    this.#unhear = onWake(
-      () => this.#wake(),
-      () => this.#connection?.doubt(),
-    );
-    // Not before whoever makes it has it.
-    queueMicrotask(() => this.#isOver || this.#connect());
+  constructor(door: Door, since: string | null, handlers: LiveHandlers) {
+    this.#following = following(door, since, handlers);
   }
 
   /** The position of the last message that was handed over (in `onMessage`: of this one); before that `since`. */
   get position(): string | null {
-    return this.#position;
+    return this.#following.position();
   }
 
   get status(): LiveStatus {
-    return this.#status;
+    return this.#following.status();
   }
 
   /** Ends it for good: nothing is called after it. */
   close(): void {
-    if (this.#isOver) return;
-    this.#finish();
-    this.#status = { state: "closed", retryAt: null, reason: null, error: null };
+    this.#following.close();
   }
+}
 
-  #connect(): void {
-    clearTimeout(this.#retry);
-    const hearer: Hearer = {
-      message: (told, characters) => this.#received(told, characters),
-      ended: (ending, wasOpen) => this.#ended(ending, wasOpen),
-    };
-    this.#connection = new Connection(this.#door, this.#streamId, this.#position, this.#diagnose, hearer);
-    this.#tell("connecting", this.#status.reason);
-  }
+interface Following {
+  position(): string | null;
+  status(): LiveStatus;
+  close(): void;
+}
 
-  #received(told: Told, characters: number): void {
-    const { type, position, resumed } = told;
+function following(door: Door, position: string | null, { onMessage, onStatus }: LiveHandlers): Following {
+  let status = statusOf("connecting");
+  let connection: Connection | null = null;
+  let retry: ReturnType<typeof setTimeout>;
+  let failures = 0;
+  let diagnose = false;
+  let isOver = false;
+
+  const tell = (next: LiveStatus): void => {
+    status = next;
+    guarded(() => onStatus?.(next));
+  };
+  const begin = (): void => {
+    clearTimeout(retry);
+    connection = connect(door, position, diagnose, receive, ended);
+    tell(statusOf("connecting", status.reason));
+  };
+  const receive = (told: Told, characters: number): void => {
+    const { type, resumed } = told;
     // A `connected` that does not resume is no place to stand: what the reader holds is older until the snapshot comes.
-    if (typeof position === "string" && (type !== "connected" || resumed)) this.#position = position;
-    if (type === "connected") this.#tell("live");
+    if (typeof told.position === "string" && (type !== "connected" || resumed)) position = told.position;
+    if (type === "connected") tell(statusOf("live"));
     // Not before: a server that greets and then fails would be asked again at once, for ever.
-    else if (type !== "error") this.#backoff.reset();
-    if (!this.#isOver && Object.hasOwn(KNOWN, type)) {
-      guarded(() => this.#handlers.onMessage(told as unknown as LiveMessage, characters));
-    }
-  }
-
-  #ended(ending: Ending, wasOpen: boolean): void {
-    this.#connection = null;
-    if (ending.refusal) {
-      this.#finish();
-      this.#tell("closed", ending.reason, null, ending.refusal);
-      return;
+    else if (type !== "error") failures = 0;
+    if (!isOver && Object.hasOwn(KNOWN, type)) guarded(() => onMessage(told as unknown as LiveMessage, characters));
+  };
+  const ended = ({ reason, advisedMs = null, refusal }: Ending, wasOpen: boolean): void => {
+    connection = null;
+    if (refusal) {
+      finish();
+      return tell(statusOf("closed", reason, null, refusal));
     }
     // A browser does not tell why a handshake failed; a ticket's refusal does.
-    this.#diagnose = !wasOpen;
-    const delayMs = this.#backoff.next(ending.advisedMs);
-    this.#retry = setTimeout(() => this.#connect(), delayMs);
-    this.#tell("waiting", ending.reason, Date.now() + delayMs);
-  }
+    diagnose = !wasOpen;
+    const delayMs = delayAfter(failures++, advisedMs);
+    retry = setTimeout(begin, delayMs);
+    tell(statusOf("waiting", reason, Date.now() + delayMs));
+  };
+  const finish = (): void => {
+    isOver = true;
+    unhear();
+    clearTimeout(retry);
+    connection?.leave();
+  };
+  const doubt = (): void => connection?.doubt();
+  const unhear = onWake(() => {
+    failures = 0;
+    doubt();
+    if (status.state === "waiting") begin();
+  }, doubt);
+  // Not before whoever makes it has it.
+  queueMicrotask(() => isOver || begin());
 
-  #wake(): void {
-    this.#backoff.reset();
-    if (this.#connection) this.#connection.doubt();
-    else if (this.#status.state === "waiting") this.#connect();
-  }
+  return {
+    position: () => position,
+    status: () => status,
+    close() {
+      if (isOver) return;
+      finish();
+      status = statusOf("closed");
+    },
+  };
+}
 
-  #finish(): void {
-    this.#isOver = true;
-    this.#unhear();
-    clearTimeout(this.#retry);
-    this.#connection?.leave();
-    this.#connection = null;
-  }
-
-  #tell(state: LiveState, reason: string | null = null, retryAt: number | null = null, error: LiveRefused | null = null): void {
-    this.#status = { state, retryAt, reason, error };
-    guarded(() => this.#handlers.onStatus?.(this.#status));
-  }
+function statusOf(
+  state: LiveState,
+  reason: string | null = null,
+  retryAt: number | null = null,
+  error: LiveRefused | null = null,
+): LiveStatus {
+  return { state, retryAt, reason, error };
 }
 
 /** Keeps what the user's code throws away from ours, and reports it as any uncaught error. */

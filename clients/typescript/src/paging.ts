@@ -1,7 +1,6 @@
 /** Answers and pages: what was read, what it includes, and how to go on. */
 
-import type { Address } from "./address.js";
-import { bodyOf, type Http, type ReadInit } from "./http.js";
+import { type Ask, bodyOf, type ReadInit } from "./http.js";
 
 export interface Answer<T> {
   readonly data: T;
@@ -15,19 +14,21 @@ export interface Page<T> extends Answer<readonly T[]> {
   readonly next: (() => Promise<Page<T>>) | null;
 }
 
-export async function readAnswer<T>(http: Http, url: string, init?: ReadInit): Promise<Answer<T>> {
-  return answerOf<T>(await http.read(url, init));
+export async function readAnswer<T>(ask: Ask, url: string, init?: ReadInit): Promise<Answer<T>> {
+  return answerOf<T>(await ask(url, init));
 }
 
-export async function readPage<T>(http: Http, address: Address, url: string, init?: ReadInit): Promise<Page<T>> {
-  const response = await http.read(url, init);
+export async function readPage<T>(ask: Ask, url: string, init?: ReadInit): Promise<Page<T>> {
+  const response = await ask(url, init);
   const answer = await answerOf<readonly T[]>(response);
   const reference = nextIn(response.headers.get("Link") ?? "");
-  if (reference === null) return { ...answer, next: null };
-  const following = address.follow(reference, response.url || url);
+  if (!reference) return { ...answer, next: null };
+  const following = new URL(reference, url);
+  // It would be shown the token.
+  if (following.host !== new URL(url).host) throw new TypeError(`A link leads to another host, ${following.host}.`);
   // A kept page may be older than this one: what changed in between would be in neither, nor in the updates since this one.
   const position = answer.position ?? init?.position;
-  return { ...answer, next: () => readPage<T>(http, address, following, { ...init, position }) };
+  return { ...answer, next: () => readPage<T>(ask, following.href, { ...init, position }) };
 }
 
 /** Yields the pages one after the other, each when it is asked for. */
@@ -47,9 +48,9 @@ async function answerOf<T>(response: Response): Promise<Answer<T>> {
 }
 
 /** Returns what a Link header (RFC 8288) has as `rel="next"`. */
-function nextIn(header: string): string | null {
+function nextIn(header: string): string | undefined {
   for (const [, target, parameters] of header.matchAll(/<([^>]*)>([^<]*)/g)) {
-    if (/;\s*rel\s*=\s*"?([^";]*\s)?next\b/i.test(parameters ?? "")) return target ?? null;
+    if (/;\s*rel\s*=\s*"?([^";]*\s)?next\b/i.test(parameters ?? "")) return target;
   }
-  return null;
+  return undefined;
 }

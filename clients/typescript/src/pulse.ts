@@ -14,73 +14,61 @@ const BETWEEN_MS = 2_000;
 /** Where timers are late for ever (a hidden tab), the answer had its time after so many of them. */
 const MOST_ASKED = 3;
 
-export class Pulse {
-  readonly #ask: () => void;
-  readonly #dead: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #silenceMs: number;
-  #heardAt = Date.now();
-  #askedAt = 0;
-  #dueAt = 0;
-  /** How often it was asked since it was last heard. */
-  #asked = 0;
-  #isSuspect = false;
-
-  constructor(silenceMs: number, ask: () => void, dead: () => void) {
-    this.#silenceMs = silenceMs;
-    this.#ask = ask;
-    this.#dead = dead;
-    this.#wait(silenceMs);
-  }
-
+export interface Pulse {
   /** Something came. */
-  heard(): void {
-    this.#heardAt = Date.now();
-    this.#asked = 0;
-  }
-
+  heard(): void;
   /** The other side says at least something in this time. */
-  expect(silenceMs: number): void {
-    this.#silenceMs = silenceMs;
-    if (!this.#asked) this.#wait(silenceMs);
-  }
-
+  expect(silenceMs: number): void;
   /** There is reason to doubt: ask at once. */
-  doubt(): void {
+  doubt(): void;
+  stop(): void;
+}
+
+/** Watches, until it is stopped or calls `dead`; `ask` has the other side say something. */
+export function pulseOf(silenceMs: number, ask: () => void, dead: () => void): Pulse {
+  let timer: ReturnType<typeof setTimeout>;
+  let heardAt = Date.now();
+  let dueAt = 0;
+  let askedAt = 0;
+  /** How often it was asked since it was last heard. */
+  let asked = 0;
+  let isSuspect = false;
+
+  const wait = (ms: number): void => {
+    clearTimeout(timer);
+    dueAt = Date.now() + ms;
+    timer = setTimeout(look, ms);
+  };
+  const look = (): void => {
     const now = Date.now();
-    if (this.#asked && now <= this.#dueAt) return;
-    this.#asked = 0;
-    this.#isSuspect = true;
-    this.#wait(Math.min(BETWEEN_MS, Math.max(0, this.#askedAt + BETWEEN_MS - now)));
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #wait(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#dueAt = Date.now() + ms;
-    this.#timer = setTimeout(() => this.#look(), ms);
-  }
-
-  #look(): void {
-    const now = Date.now();
-    const isLate = now - this.#dueAt > LATE_MS;
-    if (this.#asked && (!isLate || this.#asked >= MOST_ASKED)) {
-      this.#dead();
-      return;
-    }
-    // A clock that was set back must not make it deaf.
-    const left = Math.min(this.#silenceMs, this.#heardAt + this.#silenceMs - now);
-    if (!this.#asked && !this.#isSuspect && left > 0) {
-      this.#wait(left);
-      return;
-    }
-    this.#isSuspect = false;
-    this.#asked += 1;
-    this.#askedAt = now;
-    this.#wait(ANSWER_MS);
-    this.#ask();
-  }
+    if (asked && (now - dueAt < LATE_MS || asked >= MOST_ASKED)) return dead();
+    // The clock may have been set back: that must not make it deaf.
+    const left = Math.min(silenceMs, heardAt + silenceMs - now);
+    if (left > 0 && !asked && !isSuspect) return wait(left);
+    isSuspect = false;
+    asked++;
+    askedAt = now;
+    wait(ANSWER_MS);
+    ask();
+  };
+  wait(silenceMs);
+  return {
+    heard() {
+      heardAt = Date.now();
+      asked = 0;
+    },
+    expect(ms) {
+      silenceMs = ms;
+      if (!asked) wait(ms);
+    },
+    doubt() {
+      const now = Date.now();
+      // It is being asked just now.
+      if (asked && now < dueAt) return;
+      asked = 0;
+      isSuspect = true;
+      wait(Math.min(BETWEEN_MS, Math.max(0, askedAt + BETWEEN_MS - now)));
+    },
+    stop: () => clearTimeout(timer),
+  };
 }
