@@ -12,15 +12,14 @@ from urllib.parse import urlsplit
 
 import click
 
+from telemetra.client import ConnectionLost, TelemetraError, UrlInvalid
+from telemetra.client.access import Access
+from telemetra.client.addresses import Address
+from telemetra.client.live_async import follow
+from telemetra.client.live_following import Following
+from telemetra.client.live_reading import HeardMessage
 from telemetra.entrypoints.cli.failures import one_line_failures
 from telemetra.entrypoints.cli.listening import own_url
-from telemetra.entrypoints.cli.live_client import (
-    ConnectionLost,
-    FollowingRefused,
-    LiveMessage,
-    UrlInvalid,
-    follow,
-)
 from telemetra.entrypoints.cli.tail_display import LinesConsole, TailDisplay, drop_output, printable
 
 EXIT_INTERRUPTED: Final = 130
@@ -85,7 +84,7 @@ def tail_command(
             asyncio.run(_tail(address, stream_id, since, settings.telemetra_token, show))
     except UrlInvalid as error:
         raise click.BadParameter(str(error), ctx, param_hint="--url") from error
-    except FollowingRefused as refused:
+    except TelemetraError as refused:
         raise click.ClickException(printable(str(refused))) from refused
     except BrokenPipeError:
         drop_output()
@@ -98,8 +97,8 @@ async def _tail(
     url: str, stream_id: str, since: str | None, token: str | None, show: Callable[[str], None]
 ) -> None:
     outages = _Outages(since, urlsplit(url).netloc.rpartition("@")[2])
-    following = follow(url, stream_id, since=since, token=token, on_lost=outages.lost)
-    async with aclosing(following) as messages:
+    following = Following(Address.parse(url), stream_id, since=since)
+    async with aclosing(follow(following, Access(token=token or None), on_lost=outages.lost)) as messages:
         async for message in messages:
             if message.head.type == "connected":
                 outages.connected(message)
@@ -128,7 +127,7 @@ class _Outages:
                 f"no connection to {printable(self._server)} ({printable(lost.reason)}); trying again in {delay}"
             )
 
-    def connected(self, message: LiveMessage) -> None:
+    def connected(self, message: HeardMessage) -> None:
         back = "back" if self._was_connected else "connected"
         if self._asked is not None and not message.head.resumed:
             _tell(f"{back}; what was missed cannot be told, snapshot follows")

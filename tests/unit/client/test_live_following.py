@@ -9,23 +9,17 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from http import HTTPStatus
 from random import Random
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 
-from telemetra.entrypoints.cli.live_client import (
-    Backoff,
-    ConnectionLost,
-    FollowingRefused,
-    LiveMessage,
-    UrlInvalid,
-    follow,
-    live_url,
-)
+from telemetra.client import ConnectionLost, RequestRefused, TelemetraError
+from telemetra.client.access import Access
+from telemetra.client.addresses import Address
+from telemetra.client.live_async import follow
+from telemetra.client.live_following import Following
+from telemetra.client.live_reading import HeardMessage
 from tests.unit.scripted_server import (
     PATIENCE_SECONDS,
     ScriptedServer,
@@ -60,7 +54,7 @@ class Client:
     """Follows stream `s` and keeps all there is to know of it; never really waits."""
 
     def __init__(self, *, waits: int | None = None) -> None:
-        self.messages: list[LiveMessage] = []
+        self.messages: list[HeardMessage] = []
         self.lost: list[ConnectionLost] = []
         self.slept: list[float] = []
         self.random = Longest()
@@ -70,10 +64,10 @@ class Client:
     def types(self) -> list[str]:
         return [heard.head.type for heard in self.messages]
 
-    async def follow(self, url: str, **options: Any) -> str:
+    async def follow(self, url: str, *, since: str | None = None) -> str:
         """Follow until the server says that it is no use; return what it says."""
-        with pytest.raises(FollowingRefused) as refused:
-            await self._run(url, **options)
+        with pytest.raises(TelemetraError) as refused:
+            await self._run(url, since=since)
         return str(refused.value)
 
     async def follow_for_ever(self, url: str) -> None:
@@ -81,11 +75,10 @@ class Client:
         with pytest.raises(Enough):
             await self._run(url)
 
-    async def _run(self, url: str, **options: Any) -> None:
-        following = follow(
-            url, "s", on_lost=self.lost.append, random=self.random, sleep=self._sleep, **options
-        )
-        async with asyncio.timeout(PATIENCE_SECONDS), aclosing(following) as messages:
+    async def _run(self, url: str, *, since: str | None = None) -> None:
+        following = Following(Address.parse(url), "s", since=since, random=self.random)
+        messages_of = follow(following, Access(), on_lost=self.lost.append, sleep=self._sleep)
+        async with asyncio.timeout(PATIENCE_SECONDS), aclosing(messages_of) as messages:
             async for heard in messages:
                 self.messages.append(heard)
 
@@ -274,16 +267,6 @@ async def test_the_waits_double_up_to_half_a_minute_and_are_drawn_from_all_below
     assert {lost.reason for lost in client.lost} == {"Connection refused"}
 
 
-@given(seed=st.integers(), attempts=st.integers(0, 3000), advised=st.none() | st.floats(0, 300))
-def test_no_wait_is_longer_than_half_a_minute_or_the_advice(
-    seed: int, attempts: int, advised: float | None
-) -> None:
-    backoff = Backoff(Random(seed))  # noqa: S311  (test data)
-    for _ in range(attempts):
-        backoff.next_delay()
-    assert 0 <= backoff.next_delay(advised=advised) <= max(30.0, advised or 0)
-
-
 async def test_the_server_s_advice_is_the_first_wait(client: Client) -> None:
     async with playing(
         talk(connected(), snapshot("p1"), code=1012, reason="reconnect_after_ms=1234"),
@@ -356,7 +339,8 @@ async def test_leaving_closes_the_connection() -> None:
         left.set()
 
     async with playing(wait) as server, asyncio.timeout(PATIENCE_SECONDS):
-        async with aclosing(follow(server.url, "s")) as messages:
+        following = Following(Address.parse(server.url), "s")
+        async with aclosing(follow(following, Access(), on_lost=print)) as messages:
             async for _ in messages:
                 break
         await left.wait()
@@ -372,39 +356,7 @@ async def test_messages_may_be_large_and_none_is_compressed(client: Client) -> N
 
 async def test_the_stream_is_one_segment_behind_the_prefix() -> None:
     async with playing() as server, asyncio.timeout(PATIENCE_SECONDS):
-        with pytest.raises(FollowingRefused):
-            await anext(follow(f"{server.url}/a/prefix/", "a/b c?d#é%2F\r\n"))
+        following = Following(Address.parse(f"{server.url}/a/prefix/"), "a/b c?d#é%2F\r\n")
+        with pytest.raises(RequestRefused):
+            await anext(follow(following, Access(), on_lost=print))
     assert server.targets == ["/a/prefix/ws/live/a%2Fb%20c%3Fd%23%C3%A9%252F%0D%0A"]
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_any_stream_can_be_named(stream_id: str) -> None:
-    parts = urlsplit(live_url("http://h", stream_id))
-    prefix, _, segment = parts.path.rpartition("/")
-    assert (prefix, unquote(segment), parts.query, parts.fragment) == ("/ws/live", stream_id, "", "")
-
-
-@pytest.mark.parametrize(
-    ("base", "url"),
-    [
-        ("http://h", "ws://h/ws/live/s"),
-        ("https://h:1/", "wss://h:1/ws/live/s"),
-        ("ws://[::1]:8000/p", "ws://[::1]:8000/p/ws/live/s"),
-        ("WSS://u:p@h/p/q/", "wss://u:p@h/p/q/ws/live/s"),
-    ],
-)
-def test_an_address_may_be_of_http_or_of_websockets(base: str, url: str) -> None:
-    assert live_url(base, "s") == url
-
-
-@pytest.mark.parametrize(
-    "base",
-    [
-        *("", "h", "h:8000", "127.0.0.1:8000", "ftp://h", "http://", "http://:80", "//h"),
-        *("http://h:x", "http://h:0", "http://h:70000", "http://[::1", "http://user@h"),
-        *("http://h?x=1", "http://h#x", "http://h/a b", "http://h/\r\nx", "http://h/\x00", "http://é..h"),
-    ],
-)
-def test_what_is_no_address_is_told_without_repeating_it(base: str) -> None:
-    with pytest.raises(UrlInvalid, match="Expected an address such as"):
-        live_url(base, "s")
