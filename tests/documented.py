@@ -53,7 +53,7 @@ def _closed(schema: Any) -> Any:
     return closed
 
 
-_OF_ANOTHER_TYPE = (None, 0.5, True, "", [], {})
+_OF_ANOTHER_TYPE: tuple[Any, ...] = (None, 0.5, True, "", [], {})
 
 
 def spoilt(value: Any) -> Iterator[tuple[str, Any]]:
