@@ -13,7 +13,8 @@ import pytest
 
 from telemetra.entrypoints.app import asyncapi_document, openapi_document
 from telemetra.entrypoints.live.ending import ListenerEnded
-from telemetra.entrypoints.live.protocol import CloseCode, LiveMessage, PingMessage
+from telemetra.entrypoints.live.protocol import CloseCode
+from telemetra.live_messages import LiveMessage, PingMessage
 from telemetra.settings import Settings
 from tests.documented import Documented, spoilt
 
