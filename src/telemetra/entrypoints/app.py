@@ -45,7 +45,6 @@ from telemetra.entrypoints.meters import Meters
 from telemetra.entrypoints.paths import RawPaths
 from telemetra.entrypoints.route_names import RouteNames
 from telemetra.entrypoints.vitals import VitalSigns
-from telemetra.live_messages import LiveMessage, PingMessage
 from telemetra.settings import Settings
 
 

@@ -55,7 +55,7 @@ def build_document(sockets: Sequence[SocketDocumentation], *, title: str) -> byt
             "title": title,
             "version": VERSION,
             "description": "Live updates over WebSocket, from the commit to the listener. Reads over HTTP are told "
-            "in `/openapi.json`, with the same schemas.",
+            "in [openapi.json](openapi.json), with the same schemas.",
         },
         "defaultContentType": _JSON,
         "servers": {name: _server(*told) for name, told in _SERVERS.items()},

@@ -9,7 +9,7 @@ from telemetra.domain.errors import StreamNotFound
 from telemetra.domain.positions import NOTHING_SEEN
 from telemetra.entrypoints.http.examples import MOMENT, POSITION_TEXT, STREAM, STREAM_ID, WINDOW
 from telemetra.entrypoints.http.sockets import SocketMessage
-from telemetra.entrypoints.live.protocol import (
+from telemetra.live_messages import (
     ConnectedMessage,
     ErrorMessage,
     HeartbeatMessage,

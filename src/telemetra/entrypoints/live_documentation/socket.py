@@ -9,9 +9,9 @@ from telemetra.entrypoints.http.examples import POSITION_TEXT, STREAM_ID
 from telemetra.entrypoints.http.operations import STREAM_ID_PARAMETER
 from telemetra.entrypoints.http.schemas import SchemaUnion
 from telemetra.entrypoints.http.sockets import SocketDocumentation
-from telemetra.entrypoints.live.protocol import LiveMessage
 from telemetra.entrypoints.live_documentation.closings import CLOSINGS
 from telemetra.entrypoints.live_documentation.messages import HEARD, TOLD
+from telemetra.live_messages import LiveMessage
 
 
 def _codes(*, reconnect: bool) -> str:

@@ -13,7 +13,7 @@ function element(name, attributes, ...children) {
   for (const [key, value] of Object.entries(attributes ?? {})) {
     made.setAttribute(key, value);
   }
-  made.append(...children.flat());
+  made.append(...children.flat(Infinity));
   return made;
 }
 
@@ -43,10 +43,11 @@ function prose(text) {
 
 /** Something to copy; where the browser lets no page write its clipboard, without the button. */
 function listing(text, label) {
-  const code = element("pre", { tabindex: "0", role: "region", "aria-label": label }, element("code", {}, text));
+  const name = label.replaceAll("`", "");
+  const code = element("pre", { tabindex: "0", role: "group", "aria-label": name }, element("code", {}, text));
   const box = element("div", { class: "listing" }, code);
   if (navigator.clipboard) {
-    const button = element("button", { type: "button", "aria-label": `Copy: ${label}` }, "Copy");
+    const button = element("button", { type: "button", "aria-label": `Copy: ${name}` }, "Copy");
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
