@@ -92,16 +92,12 @@ class Asker:
             told = (await self.ask("/metrics")).answer.text
             return next((line for line in told.splitlines() if line.startswith(HITS)), None)
 
-        async def is_kept() -> bool:
-            nonlocal asked
-            before = await hits()
-            asked = await self.ask(path)
-            return await hits() != before
-
-        asked: Asked | None = None
-        await until(is_kept)
-        assert asked is not None
-        return asked
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                before = await hits()
+                asked = await self.ask(path)
+                if await hits() != before:
+                    return asked
 
     async def until_read(self) -> float:
         """Ask anew until there is an answer; return how long that took."""

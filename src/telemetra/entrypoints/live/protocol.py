@@ -29,39 +29,9 @@ from telemetra.domain.errors import (
     TooManyRequests,
 )
 from telemetra.live_messages import (
-    ConnectedMessage,
-    ErrorMessage,
-    HeartbeatMessage,
     LiveMessage,
-    MetricsMessage,
-    MomentMessage,
     PingMessage,
-    PongMessage,
-    RemovedMessage,
-    SnapshotMessage,
-    StreamMessage,
 )
-
-# The protocol's own words, and the messages that it is about: whoever describes the socket finds them in one place.
-__all__ = [
-    "CLOSE_CODES",
-    "ClientMessageInvalid",
-    "CloseCode",
-    "ConnectedMessage",
-    "ErrorMessage",
-    "HeartbeatMessage",
-    "LiveMessage",
-    "MetricsMessage",
-    "MomentMessage",
-    "PingMessage",
-    "PongMessage",
-    "RemovedMessage",
-    "SnapshotMessage",
-    "StreamMessage",
-    "close_code",
-    "decode_client",
-    "encode",
-]
 
 
 class ClientMessageInvalid(Exception):
