@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -50,13 +51,20 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def playing(*script: Conversation | Refusal) -> AsyncIterator[ScriptedServer]:
+async def playing(
+    *script: Conversation | Refusal, ssl_context: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedServer]:
     """Serve a script on a free port."""
     server = ScriptedServer(*script)
     async with serve(
-        server.converse, "127.0.0.1", 0, process_request=server.answer, close_timeout=0.1
+        server.converse,
+        "127.0.0.1",
+        0,
+        process_request=server.answer,
+        close_timeout=0.1,
+        ssl=ssl_context,
     ) as running:
-        server.url = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
+        server.url = f"http{'s' if ssl_context else ''}://127.0.0.1:{running.sockets[0].getsockname()[1]}"
         yield server
 
 

@@ -112,13 +112,16 @@ def _timeout(error: httpx.TimeoutException) -> str:
 
 
 def _of_the_system(error: BaseException) -> OSError | None:
-    """Return what the system said, which libraries wrap several times."""
+    """Return what the system said: libraries wrap it several times, and where a host has two addresses it said two things."""
     seen: BaseException | None = error
+    said: OSError | None = None
     while seen is not None:
-        if isinstance(seen, OSError):
-            return seen
+        if isinstance(seen, BaseExceptionGroup):
+            seen = seen.exceptions[0]
+        if isinstance(seen, OSError) and (said is None or not said.errno):
+            said = seen
         seen = seen.__cause__ or seen.__context__
-    return None
+    return said
 
 
 def _shown(error: httpx.RequestError) -> str:

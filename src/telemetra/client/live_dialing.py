@@ -24,7 +24,10 @@ def dialing_options(url: str, access: Access) -> dict[str, Any]:
 
     """
     where = parse_uri(url)
+    # Where none is given, the library makes its own; `None` would mean none at all.
+    trust = {"ssl": access.ssl_context} if where.secure and access.ssl_context else {}
     return {
+        **trust,
         "compression": None,
         "max_size": None,
         "open_timeout": OPEN_SECONDS,
@@ -32,6 +35,5 @@ def dialing_options(url: str, access: Access) -> dict[str, Any]:
         "ping_timeout": _PING_SECONDS,
         "close_timeout": _CLOSE_SECONDS,
         "proxy": None if is_loopback(where.host) else True,
-        "ssl": access.ssl_context if where.secure else None,
         "additional_headers": access.headers() or None,
     }
