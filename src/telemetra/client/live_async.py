@@ -8,27 +8,153 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
 
 from telemetra.client.access import Access
+from telemetra.client.errors import TelemetraError
 from telemetra.client.live_dialing import dialing_options
 from telemetra.client.live_endings import ConnectionBroken, why_unopened
-from telemetra.client.live_following import ConnectionLost, Conversation, Following, OnLost, warn_of
+from telemetra.client.live_following import Conversation, Following, OnLost, warn_of
 from telemetra.client.live_reading import HeardMessage, LiveUpdate, read_update
 
+T = TypeVar("T")
 
-async def follow(
+
+class AsyncLine(Generic[T]):
+    """
+    A follower's line to the service: one connection after the other.
+
+    `read` says what a message is to the follower, None where it is nothing; what it raises ends the line, and the message
+    does not count as handed over. It is driven by one task at a time; any other may end it.
+    """
+
+    def __init__(
+        self,
+        following: Following,
+        access: Access,
+        on_lost: OnLost,
+        *,
+        read: Callable[[HeardMessage], T | None],
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        self._following = following
+        self._access = access
+        self._on_lost = on_lost
+        self._read = read
+        self._sleep = sleep or self._doze
+        self._over = asyncio.Event()
+        self._connection: ClientConnection | None = None
+        self._conversation = Conversation()
+
+    @property
+    def position(self) -> str | None:
+        """Where a reader stands that has all that was handed over."""
+        return self._following.position
+
+    async def next(self) -> T | None:
+        """
+        Wait for what comes next, connecting as often as it takes; None when the line was ended.
+
+        Raises:
+            TelemetraError: trying again is no use; the text says why.
+
+        """
+        while not self._over.is_set():
+            try:
+                connection = self._connection or await self._connect()
+                if self._over.is_set():
+                    break
+                message = await self._hear(connection)
+                meant = self._read(message)
+            except (ConnectionBroken, TelemetraError) as end:
+                await self.hang_up()
+                if self._over.is_set():
+                    break
+                if not isinstance(end, ConnectionBroken):
+                    raise
+                lost = self._following.lose(end)
+                self._on_lost(lost)
+                await self._sleep(lost.delay_seconds)
+            else:
+                self._following.hand_over(message)
+                if meant is not None:
+                    return meant
+        return None
+
+    def end(self) -> None:
+        """Connect no more."""
+        self._over.set()
+
+    async def hang_up(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # The end of the conversation comes after all that the server has sent: it is taken out of the way, unless
+            # another task is taking it anyway.
+            try:
+                await asyncio.gather(connection.close(), _drop_the_rest(connection))
+            finally:
+                # Cancelled a second time, it is cut off: nobody else knows of it.
+                connection.transport.abort()
+
+    async def _connect(self) -> ClientConnection:
+        options = dialing_options(self._following.url, self._access)
+        try:
+            self._connection = await connect(self._following.url, **options)
+        except (OSError, WebSocketException, ValueError, ImportError) as error:
+            # The last two: a redirect to nowhere, and a kind of proxy that wants another package.
+            raise why_unopened(error) from error
+        self._conversation = Conversation()
+        return self._connection
+
+    async def _hear(self, connection: ClientConnection) -> HeardMessage:
+        conversation = self._conversation
+        try:
+            async with asyncio.timeout(conversation.silence_seconds):
+                return conversation.hear(await connection.recv())
+        except TimeoutError:
+            # A polite end would wait for the answer of a server that gives none.
+            connection.transport.abort()
+            raise conversation.fell_silent() from None
+        except ConnectionClosed as closed:
+            raise conversation.why_closed(closed) from closed
+
+    async def _doze(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+
+
+async def _drop_the_rest(connection: ClientConnection) -> None:
+    with suppress(ConnectionClosed, ConcurrencyError):
+        while True:
+            await connection.recv()
+
+
+async def _told(line: AsyncLine[T]) -> AsyncGenerator[T]:
+    """
+    Yield what comes over a line, and hang up at the end.
+
+    One generator, and none inside it: where several are left open, asyncio closes them at the end of the program in any order.
+    """
+    try:
+        while (meant := await line.next()) is not None:
+            yield meant
+    finally:
+        await line.hang_up()
+
+
+def follow(
     following: Following,
     access: Access,
     *,
     on_lost: OnLost,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    on_open: Callable[[ClientConnection], None] = lambda _connection: None,
+    sleep: Callable[[float], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[HeardMessage]:
     """
     Yield every message of a stream as it came, reconnecting for ever.
@@ -39,51 +165,7 @@ async def follow(
         TelemetraError: trying again is no use; the text says why.
 
     """
-    while True:
-        try:
-            async with aclosing(_messages_of(following.url, access, on_open)) as messages:
-                async for message in messages:
-                    following.hand_over(message)
-                    yield message
-        except ConnectionBroken as broken:
-            lost = following.lose(broken)
-            on_lost(lost)
-            await sleep(lost.delay_seconds)
-
-
-async def _messages_of(
-    url: str, access: Access, on_open: Callable[[ClientConnection], None]
-) -> AsyncGenerator[HeardMessage]:
-    """Connect, and yield the messages until the connection ends; it does so only by raising."""
-    connection = await _open(url, access)
-    conversation = Conversation()
-    try:
-        on_open(connection)
-        while True:
-            yield conversation.hear(await _receive(connection, conversation))
-    finally:
-        await connection.close()
-
-
-async def _open(url: str, access: Access) -> ClientConnection:
-    options = dialing_options(url, access)
-    try:
-        return await connect(url, **options)
-    except (OSError, WebSocketException, ValueError, ImportError) as error:
-        # The last two: a redirect to nowhere, and a kind of proxy that wants another package.
-        raise why_unopened(error) from error
-
-
-async def _receive(connection: ClientConnection, conversation: Conversation) -> str | bytes:
-    try:
-        async with asyncio.timeout(conversation.silence_seconds):
-            return await connection.recv()
-    except TimeoutError:
-        # A polite end would wait for the answer of a server that gives none.
-        connection.transport.abort()
-        raise conversation.fell_silent() from None
-    except ConnectionClosed as closed:
-        raise conversation.why_closed(closed) from closed
+    return _told(AsyncLine(following, access, on_lost, read=lambda message: message, sleep=sleep))
 
 
 class AsyncLive(AsyncIterator[LiveUpdate]):
@@ -108,14 +190,15 @@ class AsyncLive(AsyncIterator[LiveUpdate]):
     """
 
     def __init__(self, following: Following, access: Access, on_lost: OnLost | None = None) -> None:
-        self._run = _Run(since=following.position)
-        # It must not know this object: one that is dropped in the middle is closed because nobody else holds it.
-        self._updates = _updates_of(following, access, on_lost or warn_of, self._run)
+        self._line: AsyncLine[LiveUpdate] = AsyncLine(following, access, on_lost or warn_of, read=read_update)
+        # It does not know this object: where that is dropped in the middle, nobody else holds the generator, and it is closed.
+        self._updates = _told(self._line)
+        self._is_awaited = False
 
     @property
     def position(self) -> str | None:
         """Where a reader stands that has processed all updates so far; None before the first snapshot."""
-        return self._run.position
+        return self._line.position
 
     def __aiter__(self) -> Self:
         """Iterate over the updates."""
@@ -123,13 +206,17 @@ class AsyncLive(AsyncIterator[LiveUpdate]):
 
     async def __anext__(self) -> LiveUpdate:
         """Return the next update, when it is there."""
-        return await anext(self._updates)
+        self._is_awaited = True
+        try:
+            return await anext(self._updates)
+        finally:
+            self._is_awaited = False
 
     async def aclose(self) -> None:
         """Close the connection; a task that waits for an update sees the end of the iteration."""
-        self._run.end()
-        if self._updates.ag_running:
-            await self._run.close_connection()
+        self._line.end()
+        if self._is_awaited:
+            await self._line.hang_up()
         else:
             await self._updates.aclose()
 
@@ -142,56 +229,3 @@ class AsyncLive(AsyncIterator[LiveUpdate]):
     ) -> None:
         """Close the connection."""
         await self.aclose()
-
-
-class _Ended(Exception):
-    """The wait for the next try is over, because there is none."""
-
-
-class _Run:
-    """How far a follower has come, the wish to end it, and what has to hear of that."""
-
-    def __init__(self, *, since: str | None) -> None:
-        self.position = since
-        self._over = asyncio.Event()
-        self._connection: ClientConnection | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self._over.is_set()
-
-    def end(self) -> None:
-        self._over.set()
-
-    def opened(self, connection: ClientConnection) -> None:
-        self._connection = connection
-        if self.is_over:
-            raise _Ended
-
-    async def close_connection(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-
-    async def sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._over.wait()
-        if self.is_over:
-            raise _Ended
-
-
-async def _updates_of(
-    following: Following, access: Access, on_lost: OnLost, run: _Run
-) -> AsyncGenerator[LiveUpdate]:
-    def lost(what: ConnectionLost) -> None:
-        if not run.is_over:
-            on_lost(what)
-
-    following_on = follow(following, access, on_lost=lost, sleep=run.sleep, on_open=run.opened)
-    with suppress(_Ended):
-        async with aclosing(following_on) as messages:
-            async for message in messages:
-                update = read_update(message)
-                run.position = following.position
-                if update is not None:
-                    yield update

@@ -7,8 +7,8 @@ Where a follower stands and when it comes back is `live_following`'s concern.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import closing
+import weakref
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -16,10 +16,99 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from telemetra.client.access import Access
+from telemetra.client.errors import TelemetraError
 from telemetra.client.live_dialing import dialing_options
 from telemetra.client.live_endings import ConnectionBroken, why_unopened
 from telemetra.client.live_following import Conversation, Following, OnLost, warn_of
 from telemetra.client.live_reading import HeardMessage, LiveUpdate, read_update
+
+
+class Line:
+    """
+    A follower's line to the service: one connection after the other.
+
+    What `read_update` raises ends the line, and the message does not count as handed over. It is driven by one thread at a
+    time; any other may end it.
+    """
+
+    def __init__(self, following: Following, access: Access, on_lost: OnLost) -> None:
+        self._following = following
+        self._access = access
+        self._on_lost = on_lost
+        self._over = threading.Event()
+        self._connection: ClientConnection | None = None
+        self._conversation = Conversation()
+
+    @property
+    def position(self) -> str | None:
+        """Where a reader stands that has all that was handed over."""
+        return self._following.position
+
+    def next(self) -> LiveUpdate | None:
+        """
+        Wait for what comes next, connecting as often as it takes; None when the line was ended.
+
+        Raises:
+            TelemetraError: trying again is no use; the text says why.
+
+        """
+        while not self._over.is_set():
+            try:
+                connection = self._connection or self._connect()
+                if self._over.is_set():
+                    break
+                message = self._hear(connection)
+                update = read_update(message)
+            except (ConnectionBroken, TelemetraError) as end:
+                self._hang_up()
+                if self._over.is_set():
+                    break
+                if not isinstance(end, ConnectionBroken):
+                    raise
+                lost = self._following.lose(end)
+                self._on_lost(lost)
+                self._over.wait(lost.delay_seconds)
+            else:
+                self._following.hand_over(message)
+                if update is not None:
+                    return update
+        # It may have been ended while it connected.
+        self._hang_up()
+        return None
+
+    def end(self) -> None:
+        """Close the connection, if there is one, and connect no more."""
+        self._over.set()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _connect(self) -> ClientConnection:
+        options = dialing_options(self._following.url, self._access)
+        try:
+            connection: ClientConnection = connect(self._following.url, **options)
+        except (OSError, WebSocketException, ValueError, ImportError) as error:
+            # The last two: a redirect to nowhere, and a kind of proxy that wants another package.
+            raise why_unopened(error) from error
+        except AssertionError as error:
+            # What websockets 17 comes to where a connection is gone before the request is on it.
+            raise ConnectionBroken("cut off during the handshake") from error
+        # As the library wants it; the block that it means has no end here.
+        self._connection = connection.__enter__()
+        self._conversation = Conversation()
+        return self._connection
+
+    def _hear(self, connection: ClientConnection) -> HeardMessage:
+        conversation = self._conversation
+        try:
+            return conversation.hear(connection.recv(timeout=conversation.silence_seconds))
+        except TimeoutError:
+            raise conversation.fell_silent() from None
+        except ConnectionClosed as closed:
+            raise conversation.why_closed(closed) from closed
 
 
 class Live(Iterator[LiveUpdate]):
@@ -44,14 +133,14 @@ class Live(Iterator[LiveUpdate]):
     """
 
     def __init__(self, following: Following, access: Access, on_lost: OnLost | None = None) -> None:
-        self._run = _Run(since=following.position)
-        # It must not know this object: one that is dropped in the middle is closed because nobody else holds it.
-        self._updates = _updates_of(following, access, on_lost or warn_of, self._run)
+        self._line = Line(following, access, on_lost or warn_of)
+        # When it is dropped in the middle, and before the program ends: a thread that reads can't be waited for after that.
+        weakref.finalize(self, self._line.end)
 
     @property
     def position(self) -> str | None:
         """Where a reader stands that has processed all updates so far; None before the first snapshot."""
-        return self._run.position
+        return self._line.position
 
     def __iter__(self) -> Self:
         """Iterate over the updates."""
@@ -59,16 +148,19 @@ class Live(Iterator[LiveUpdate]):
 
     def __next__(self) -> LiveUpdate:
         """Wait for the next update, and return it."""
-        return next(self._updates)
+        try:
+            update = self._line.next()
+        except BaseException:
+            # Ctrl-C, too.
+            self._line.end()
+            raise
+        if update is None:
+            raise StopIteration
+        return update
 
     def close(self) -> None:
         """Close the connection; a thread that waits for an update sees the end of the iteration."""
-        self._run.end()
-        try:
-            self._updates.close()
-        except ValueError:
-            # Another thread is in it, and leaves now by itself.
-            self._run.close_connection()
+        self._line.end()
 
     def __enter__(self) -> Self:
         """Follow until the block's end."""
@@ -79,80 +171,3 @@ class Live(Iterator[LiveUpdate]):
     ) -> None:
         """Close the connection."""
         self.close()
-
-
-class _Run:
-    """How far a follower has come, the wish to end it, and what has to hear of that."""
-
-    def __init__(self, *, since: str | None) -> None:
-        self.position = since
-        self._over = threading.Event()
-        self._connection: ClientConnection | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self._over.is_set()
-
-    def end(self) -> None:
-        self._over.set()
-
-    def opened(self, connection: ClientConnection) -> None:
-        self._connection = connection
-
-    def close_connection(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-    def sleep(self, seconds: float) -> None:
-        self._over.wait(seconds)
-
-
-def _updates_of(
-    following: Following, access: Access, on_lost: OnLost, run: _Run
-) -> Generator[LiveUpdate, None, None]:
-    while not run.is_over:
-        try:
-            with closing(_messages_of(following.url, access, run)) as messages:
-                for message in messages:
-                    following.hand_over(message)
-                    update = read_update(message)
-                    run.position = following.position
-                    if update is not None:
-                        yield update
-        except ConnectionBroken as broken:
-            if run.is_over:
-                return
-            lost = following.lose(broken)
-            on_lost(lost)
-            run.sleep(lost.delay_seconds)
-
-
-def _messages_of(url: str, access: Access, run: _Run) -> Generator[HeardMessage, None, None]:
-    """Connect, and yield the messages until the connection ends, by raising, or the end is wished."""
-    # The block is left at once in any case; what it does at its end has been done then.
-    with _open(url, access) as connection:
-        run.opened(connection)
-        conversation = Conversation()
-        try:
-            while not run.is_over:
-                yield conversation.hear(_receive(connection, conversation))
-        finally:
-            connection.close()
-
-
-def _open(url: str, access: Access) -> ClientConnection:
-    options = dialing_options(url, access)
-    try:
-        return connect(url, **options)
-    except (OSError, WebSocketException, ValueError, ImportError) as error:
-        # The last two: a redirect to nowhere, and a kind of proxy that wants another package.
-        raise why_unopened(error) from error
-
-
-def _receive(connection: ClientConnection, conversation: Conversation) -> str | bytes:
-    try:
-        return connection.recv(timeout=conversation.silence_seconds)
-    except TimeoutError:
-        raise conversation.fell_silent() from None
-    except ConnectionClosed as closed:
-        raise conversation.why_closed(closed) from closed

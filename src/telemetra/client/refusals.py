@@ -35,12 +35,12 @@ _BY_CODE: Final[Mapping[str, type[RequestRefused]]] = {
     "access_denied": AccessDenied,
     "too_many_requests": TooManyRequests,
 }
-_BY_STATUS: Final[Mapping[int, type[RequestRefused]]] = {
-    401: TokenRefused,
-    403: AccessDenied,
-    429: TooManyRequests,
-}
-"""For who refuses without a code: a proxy that asks for a password, or has a limit of its own."""
+_BY_STATUS: Final[Mapping[int, type[RequestRefused]]] = {401: TokenRefused, 429: TooManyRequests}
+"""
+For who refuses without a code: a proxy that asks for a password, or has a limit of its own.
+
+403 is not among them: servers answer it to any handshake that they have no socket for.
+"""
 _SERVER_ERRORS: Final = 500
 _SECONDS: Final = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -85,6 +85,6 @@ def _problem_in(body: bytes) -> Problem:
 
 
 def _kind(status: int, code: str | None) -> type[RequestRefused]:
-    if code in _BY_CODE:
+    if code is not None and code in _BY_CODE:
         return _BY_CODE[code]
     return ServiceUnavailable if status >= _SERVER_ERRORS else _BY_STATUS.get(status, RequestRefused)
