@@ -118,6 +118,21 @@ async def test_pages_hold_every_window_once(world: World, limit: int) -> None:
     assert len(pages) == 6
 
 
+async def test_windows_may_come_oldest_first_page_by_page(world: World) -> None:
+    await write(world, [a_window(minute, length_minutes=length) for minute in range(3) for length in (1, 5)])
+    query = ReadMetrics(stream_id="lofi", limit=3, end_time=at(2), oldest_first=True)
+    first = await world.ports.metrics.list(query)
+    last = first.value[-1]
+    second = await world.ports.metrics.list(
+        replace(query, after=WindowCursor(last.window_start, last.window_end))
+    )
+    assert (first.more, second.more) == (True, False)
+    found = [*first.value, *second.value]
+    newest_first = await read(world, ReadMetrics(stream_id="lofi", end_time=at(2)))
+    assert found == newest_first[::-1]
+    assert len(found) == 4
+
+
 async def test_a_cursor_need_not_be_a_window_that_is_still_there(world: World) -> None:
     await write(world, [a_window(0), a_window(2)])
     query = ReadMetrics(stream_id="lofi", after=WindowCursor(at(1), at(2)))

@@ -103,6 +103,50 @@ async def test_pages_hold_every_moment_once(world: World, limit: int, moment_typ
     assert len(pages) == (6 if moment_type else 9)
 
 
+@pytest.mark.parametrize("moment_type", [None, MomentType.CHAT_SPIKE])
+async def test_moments_may_come_oldest_first_page_by_page(
+    world: World, moment_type: MomentType | None
+) -> None:
+    await write(world, [a_moment(f"m{minute}{name}", minute=minute) for minute in range(3) for name in "aéB"])
+    query = ReadMoments(stream_id="lofi", limit=4, moment_type=moment_type, oldest_first=True)
+    found: list[Moment] = []
+    more = True
+    while more:
+        answer = await world.ports.moments.list(query)
+        assert answer.value
+        found += answer.value
+        query = replace(query, after=MomentCursor(found[-1].timestamp, found[-1].moment_id))
+        more = answer.more
+    assert found == (await read(world, ReadMoments(stream_id="lofi")))[::-1]
+    assert len(found) == 9
+
+
+async def test_the_range_is_half_open_on_the_time_of_moments(world: World) -> None:
+    await write(
+        world,
+        [
+            a_moment(f"{kind.value}{minute}", minute=minute, moment_type=kind)
+            for minute in range(6)
+            for kind in (MomentType.CHAT_SPIKE, MomentType.VIEWER_SPIKE)
+        ],
+    )
+    query = ReadMoments(
+        stream_id="lofi", moment_type=MomentType.CHAT_SPIKE, start_time=at(1), end_time=at(4), limit=2
+    )
+    assert [moment.timestamp for moment in await read(world, query)] == [at(3), at(2)]
+    after = MomentCursor(at(2), "chat_spike2")
+    assert [moment.timestamp for moment in await read(world, replace(query, after=after))] == [at(1)]
+    oldest = replace(query, after=after, oldest_first=True)
+    assert [moment.timestamp for moment in await read(world, oldest)] == [at(3)]
+
+
+async def test_a_range_of_moments_may_have_one_end(world: World) -> None:
+    await write(world, [a_moment(f"m{minute}", minute=minute) for minute in range(4)])
+    for bounds, minutes in (({"start_time": at(2)}, [3, 2]), ({"end_time": at(2)}, [1, 0])):
+        found = await read(world, ReadMoments(stream_id="lofi", **bounds))
+        assert [moment.timestamp for moment in found] == [at(minute) for minute in minutes]
+
+
 async def test_moments_of_other_streams_are_not_returned(world: World) -> None:
     await write(world, [a_moment("mine"), a_moment("theirs", stream_id="other")])
     assert await read(world, ReadMoments(stream_id="lofi")) == [a_moment("mine")]

@@ -35,7 +35,25 @@ PAGES = {
         statements.list_windows(start=True, end=True, after=True),
         INSTANTS + WINDOW_CURSOR,
     ),
+    "the oldest windows": (
+        statements.list_windows(start=False, end=False, after=False, oldest_first=True),
+        [],
+    ),
+    "the oldest windows in a range after": (
+        statements.list_windows(start=True, end=True, after=True, oldest_first=True),
+        INSTANTS + WINDOW_CURSOR,
+    ),
     "moments": (statements.list_moments(None, after=False), []),
+    "moments in a range": (statements.list_moments(None, start=True, end=True, after=False), INSTANTS),
+    "moments in a range after": (
+        statements.list_moments(None, start=True, end=True, after=True),
+        INSTANTS + MOMENT_CURSOR,
+    ),
+    "the oldest moments": (statements.list_moments(None, after=False, oldest_first=True), []),
+    "the oldest moments of a type in a range after": (
+        statements.list_moments(MomentType.CHAT_SPIKE, start=True, end=True, after=True, oldest_first=True),
+        INSTANTS + MOMENT_CURSOR,
+    ),
     "moments after": (statements.list_moments(None, after=True), MOMENT_CURSOR),
     "moments of a common type": (statements.list_moments(MomentType.CHAT_SPIKE, after=False), []),
     "moments of a rare type": (statements.list_moments(MomentType.VIEWER_SPIKE, after=False), []),

@@ -7,15 +7,18 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from telemetra.domain.errors import ParameterInvalid
-from telemetra.domain.queries import ReadMetrics
+from telemetra.domain.queries import ReadMetrics, ReadMoments
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("query", [ReadMetrics, ReadMoments])
 @pytest.mark.parametrize("length", [timedelta(0), timedelta(microseconds=-1), timedelta(days=-400)])
-def test_a_range_that_ends_before_it_starts_is_refused_by_both_names(length: timedelta) -> None:
+def test_a_range_that_ends_before_it_starts_is_refused_by_both_names(
+    length: timedelta, query: type[ReadMetrics | ReadMoments]
+) -> None:
     with pytest.raises(ParameterInvalid, match="must be before") as refusal:
-        ReadMetrics(stream_id="lofi", start_time=NOON, end_time=NOON + length)
+        query(stream_id="lofi", start_time=NOON, end_time=NOON + length)
     assert refusal.value.name == "start_time, end_time"
 
 

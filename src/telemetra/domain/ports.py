@@ -47,7 +47,7 @@ class MetricReader(Protocol):
 
     async def list(self, query: ReadMetrics) -> Answer[Sequence[MetricWindow]]:
         """
-        Return windows newest first: by `window_start`, then `window_end`, both descending.
+        Return windows newest first: by `window_start`, then `window_end`, both descending; oldest first: both ascending.
 
         The range is half-open on `window_start`. Values that JSON can't hold come as null, timestamps that the
         calendar can't hold as the nearest that it can.
@@ -65,7 +65,9 @@ class MomentReader(Protocol):
 
     async def list(self, query: ReadMoments) -> Answer[Sequence[Moment]]:
         """
-        Return moments newest first: by `timestamp`, then `moment_id`, both descending.
+        Return moments newest first: by `timestamp`, then `moment_id`, both descending; oldest first: both ascending.
+
+        The range is half-open on `timestamp`.
 
         Raises:
             StreamNotFound: neither a stream nor any window or moment has this id.

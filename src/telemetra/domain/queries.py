@@ -30,7 +30,7 @@ class ListStreams:
 
 @dataclass(frozen=True, slots=True)
 class WindowCursor:
-    """The last window of a page: the next one begins after (that is, before in time) this key."""
+    """The last window of a page: the next one goes on after this key, in the order of the question."""
 
     window_start: datetime
     window_end: datetime
@@ -47,7 +47,7 @@ class MomentCursor:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadMetrics:
     """
-    Windows of a stream, newest first, with `start_time` <= window_start < `end_time`.
+    Windows of a stream, newest first or oldest first, with `start_time` <= window_start < `end_time`.
 
     Raises:
         ParameterInvalid: the range is empty by its own terms.
@@ -59,20 +59,37 @@ class ReadMetrics:
     start_time: datetime | None = None
     end_time: datetime | None = None
     after: WindowCursor | None = None
+    oldest_first: bool = False
 
     def __post_init__(self) -> None:
-        if self.start_time and self.end_time and self.start_time >= self.end_time:
-            raise ParameterInvalid("start_time, end_time", "start_time must be before end_time.")
+        _require_range(self.start_time, self.end_time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadMoments:
-    """Moments of a stream, newest first, of one type or of all."""
+    """
+    Moments of a stream, newest first or oldest first, of one type or of all, with `start_time` <= timestamp < `end_time`.
+
+    Raises:
+        ParameterInvalid: the range is empty by its own terms.
+
+    """
 
     stream_id: str
     limit: int = 50
     moment_type: MomentType | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
     after: MomentCursor | None = None
+    oldest_first: bool = False
+
+    def __post_init__(self) -> None:
+        _require_range(self.start_time, self.end_time)
+
+
+def _require_range(start_time: datetime | None, end_time: datetime | None) -> None:
+    if start_time and end_time and start_time >= end_time:
+        raise ParameterInvalid("start_time, end_time", "start_time must be before end_time.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

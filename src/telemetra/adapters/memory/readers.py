@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import islice
+from operator import gt, lt
 from typing import TypeVar
 
 from telemetra.adapters.memory.database import MemoryDatabase
@@ -54,7 +56,8 @@ class MemoryMetrics:
             windows = newest_windows(tables, query.stream_id)
             if not windows and not tables.knows(query.stream_id):
                 raise StreamNotFound(query.stream_id)
-            wanted = (window for window in windows if _is_wanted_window(window, query))
+            in_order = reversed(windows) if query.oldest_first else windows
+            wanted = (window for window in in_order if _is_wanted_window(window, query))
             return _page(wanted, query.limit, self._database.position())
 
 
@@ -69,7 +72,8 @@ class MemoryMoments:
             moments = newest_moments(tables, query.stream_id)
             if not moments and not tables.knows(query.stream_id):
                 raise StreamNotFound(query.stream_id)
-            wanted = (moment for moment in moments if _is_wanted_moment(moment, query))
+            in_order = reversed(moments) if query.oldest_first else moments
+            wanted = (moment for moment in in_order if _is_wanted_moment(moment, query))
             return _page(wanted, query.limit, self._database.position())
 
 
@@ -86,19 +90,29 @@ def newest_moments(tables: Tables, stream_id: str) -> list[Moment]:
 
 
 def _is_wanted_window(window: MetricWindow, query: ReadMetrics) -> bool:
-    if query.start_time and window.window_start < query.start_time:
-        return False
-    if query.end_time and window.window_start >= query.end_time:
+    if not _is_in_range(window.window_start, query):
         return False
     after = query.after
-    return after is None or (window.window_start, window.window_end) < (after.window_start, after.window_end)
+    beyond = gt if query.oldest_first else lt
+    return after is None or beyond(
+        (window.window_start, window.window_end), (after.window_start, after.window_end)
+    )
 
 
 def _is_wanted_moment(moment: Moment, query: ReadMoments) -> bool:
     if query.moment_type and moment.moment_type != query.moment_type:
         return False
+    if not _is_in_range(moment.timestamp, query):
+        return False
     after = query.after
-    return after is None or (moment.timestamp, moment.moment_id) < (after.timestamp, after.moment_id)
+    beyond = gt if query.oldest_first else lt
+    return after is None or beyond((moment.timestamp, moment.moment_id), (after.timestamp, after.moment_id))
+
+
+def _is_in_range(instant: datetime, query: ReadMetrics | ReadMoments) -> bool:
+    if query.start_time and instant < query.start_time:
+        return False
+    return not (query.end_time and instant >= query.end_time)
 
 
 def _page(wanted: Iterable[T], limit: int, position: Position) -> Answer[Sequence[T]]:

@@ -71,7 +71,10 @@ class PostgresMetrics:
     async def list(self, query: ReadMetrics) -> Answer[Sequence[MetricWindow]]:
         after = query.after
         statement = _list_windows(
-            start=query.start_time is not None, end=query.end_time is not None, after=after is not None
+            start=query.start_time is not None,
+            end=query.end_time is not None,
+            after=after is not None,
+            oldest_first=query.oldest_first,
         )
         instants = [instant for instant in (query.start_time, query.end_time) if instant is not None]
         instants += [after.window_start, after.window_end] if after else []
@@ -93,8 +96,17 @@ class PostgresMoments:
 
     async def list(self, query: ReadMoments) -> Answer[Sequence[Moment]]:
         after = query.after
-        statement = _list_moments(query.moment_type, after=after is not None)
-        arguments = [after.timestamp, after.moment_id] if after else []
+        statement = _list_moments(
+            query.moment_type,
+            start=query.start_time is not None,
+            end=query.end_time is not None,
+            after=after is not None,
+            oldest_first=query.oldest_first,
+        )
+        arguments: list[object] = [
+            instant for instant in (query.start_time, query.end_time) if instant is not None
+        ]
+        arguments += [after.timestamp, after.moment_id] if after else []
         epoch = self._epoch.id
         stand, *rows = await self._pool.fetch(statement, query.stream_id, query.limit + 1, *arguments)
         _require_known(stand, query.stream_id)

@@ -99,48 +99,65 @@ GET_STREAM: Final = f"""
 """
 
 
-def list_windows(*, start: bool, end: bool, after: bool) -> str:
+def list_windows(*, start: bool, end: bool, after: bool, oldest_first: bool = False) -> str:
     """Return the statement for `$1` stream, `$2` limit and, as asked for, start, end and cursor, numbered from `$3`."""
-    number = 3
-    conditions = ["t.stream_id = $1"]
-    for wanted, condition in ((start, "t.window_start >= ${0}"), (end, "t.window_start < ${0}")):
-        if wanted:
-            conditions.append(condition.format(number))
-            number += 1
+    conditions = ["t.stream_id = $1", *_range("t.window_start", start=start, end=end)]
+    number = 2 + len(conditions)
+    beyond, direction = _ORDERS[oldest_first]
     if after:
-        conditions.append(f"(t.window_start, t.window_end) < (${number}, ${number + 1})")
+        conditions.append(f"(t.window_start, t.window_end) {beyond} (${number}, ${number + 1})")
     return _list(
         WINDOW,
         f"""
             select {select_list(WINDOW)} from chat_summary_minute t where {" and ".join(conditions)}
-            order by t.window_start desc, t.window_end desc limit $2
+            order by t.window_start {direction}, t.window_end {direction} limit $2
         """,
         known=KNOWN,
     )
 
 
-def list_moments(moment_type: MomentType | None, *, after: bool) -> str:
+def list_moments(
+    moment_type: MomentType | None,
+    *,
+    start: bool = False,
+    end: bool = False,
+    after: bool,
+    oldest_first: bool = False,
+) -> str:
     """
-    Return the statement for `$1` stream, `$2` limit and, as asked for, a cursor, numbered from `$3`.
+    Return the statement for `$1` stream, `$2` limit and, as asked for, start, end and cursor, numbered from `$3`.
 
     The type is a part of the statement: a plan that is made once for all types would read past all of a common one to
     find a rare one.
     """
-    number = 3
-    conditions = ["t.stream_id = $1"]
+    conditions = ["t.stream_id = $1", *_range("t.timestamp", start=start, end=end)]
+    number = 2 + len(conditions)
+    beyond, direction = _ORDERS[oldest_first]
+    if after:
+        conditions.append(f"t.timestamp {beyond}= ${number}")
+        conditions.append(
+            f'(t.timestamp {beyond} ${number} or t.moment_id::text collate "C" {beyond} ${number + 1})'
+        )
     if moment_type:
         conditions.append(f"t.moment_type = '{moment_type.value}'")
-    if after:
-        conditions.append(f"t.timestamp <= ${number}")
-        conditions.append(f'(t.timestamp < ${number} or t.moment_id::text collate "C" < ${number + 1})')
     return _list(
         MOMENT,
         f"""
             select {select_list(MOMENT)} from moments t where {" and ".join(conditions)}
-            order by t.timestamp desc, t.moment_id::text collate "C" desc limit $2
+            order by t.timestamp {direction}, t.moment_id::text collate "C" {direction} limit $2
         """,
         known=KNOWN,
     )
+
+
+_ORDERS: Final = {False: ("<", "desc"), True: (">", "asc")}
+"""By whether the oldest come first: what is beyond a cursor, and which way the keys go."""
+
+
+def _range(column: str, *, start: bool, end: bool) -> list[str]:
+    """Return the conditions of a half-open range, numbered from `$3`."""
+    compared = [f"{column} {operator}" for wanted, operator in ((start, ">="), (end, "<")) if wanted]
+    return [f"{comparison} ${number}" for number, comparison in enumerate(compared, start=3)]
 
 
 def _newest(table: str, columns: dict[str, str], name: str, order: str, limit: str) -> str:
