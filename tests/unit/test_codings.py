@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+import zlib
+from collections.abc import Callable
+
+import brotli
 import pytest
 
-from telemetra.entrypoints.http.codings import preferred_coding
+from telemetra.entrypoints.http.codings import packer, preferred_coding
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_DECODERS: dict[bytes, Callable[[], Callable[[bytes], bytes]]] = {
+    b"": lambda: lambda data: data,
+    b"gzip": lambda: zlib.decompressobj(31).decompress,
+    b"br": lambda: brotli.Decompressor().process,
+    b"zstd": lambda: zstd.ZstdDecompressor().decompress,
+}
 
 
 @pytest.mark.parametrize(
@@ -32,3 +49,16 @@ def test_a_weight_that_is_none_counts_as_one(q: bytes) -> None:
     """What is no weight must not hide those of others (RFC 9110, section 12.4.2: from 0 to 1)."""
     assert preferred_coding([b"zstd;q=%b, br;q=0.9" % q]) == b"zstd"
     assert preferred_coding([b"zstd;q=0.5, br;q=%b" % q]) == b"br"
+
+
+@pytest.mark.parametrize("coding", _DECODERS)
+def test_what_is_packed_piece_by_piece_can_be_read_piece_by_piece(coding: bytes) -> None:
+    packing, read = packer(coding), _DECODERS[coding]()
+    for number in range(20):
+        piece = b"%d," % number * 5_000
+        packed = packing.add(piece)
+        assert read(packed) == piece
+        if coding:
+            assert len(packed) < len(piece) / 10
+    end = packing.end()
+    assert read(end) == b"" if end else not coding

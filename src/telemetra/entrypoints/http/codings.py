@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import math
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import brotli
+
+from telemetra.entrypoints.http.preferences import weight_among
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -41,21 +43,82 @@ def preferred_coding(values: Iterable[bytes]) -> bytes:
     weights: dict[bytes, float] = {}
     for part in b",".join(values).lower().split(b","):
         name, *parameters = (piece.strip() for piece in part.split(b";"))
-        weights[b"gzip" if name == b"x-gzip" else name] = _weight(parameters)
+        weights[b"gzip" if name == b"x-gzip" else name] = weight_among(parameters)
     others = weights.get(b"*", 0.0)
     best = max(_COMPRESS, key=lambda coding: weights.get(coding, others))
     wanted = weights.get(best, others)
     return best if wanted > 0 and wanted >= weights.get(_IDENTITY, 0.0) else b""
 
 
-def _weight(parameters: Iterable[bytes]) -> float:
-    """Return the `q` among these, from 0 to 1; what is no number counts as 1, as if it were not there."""
-    for parameter in parameters:
-        if parameter.startswith(b"q="):
-            try:
-                weight = float(parameter[2:])
-            except ValueError:
-                return 1.0
-            # `nan` compares with nothing, and would hide the weights of others.
-            return 1.0 if math.isnan(weight) else min(max(weight, 0.0), 1.0)
-    return 1.0
+class Packer(Protocol):
+    """Compresses a body that comes in pieces; what was added can be read by who has what was returned so far."""
+
+    def add(self, data: bytes) -> bytes:
+        """Return what to send for one more piece."""
+        ...
+
+    def end(self) -> bytes:
+        """Return what to send at the end, without which a reader knows that something is missing."""
+        ...
+
+
+def packer(coding: bytes) -> Packer:
+    """Return how a body is compressed piece by piece, in what `preferred_coding` gave; empty: it stays as it is."""
+    return _PACKERS[coding]()
+
+
+class _Plain:
+    def add(self, data: bytes) -> bytes:
+        return data
+
+    def end(self) -> bytes:
+        return b""
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        # A window of 256 KiB: the default takes megabytes for each body that is under way.
+        options: dict[int, int] = {
+            zstd.CompressionParameter.compression_level: 3,
+            zstd.CompressionParameter.window_log: _WINDOW_BITS,
+        }
+        self._compressor = zstd.ZstdCompressor(options=options)
+
+    def add(self, data: bytes) -> bytes:
+        return self._compressor.compress(data, mode=zstd.ZstdCompressor.FLUSH_BLOCK)
+
+    def end(self) -> bytes:
+        return self._compressor.flush(mode=zstd.ZstdCompressor.FLUSH_FRAME)
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._compressor = brotli.Compressor(quality=4, lgwin=_WINDOW_BITS)
+
+    def add(self, data: bytes) -> bytes:
+        return bytes(self._compressor.process(data) + self._compressor.flush())
+
+    def end(self) -> bytes:
+        return bytes(self._compressor.finish())
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._compressor = zlib.compressobj(5, zlib.DEFLATED, _GZIP_BITS)
+
+    def add(self, data: bytes) -> bytes:
+        return self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+
+    def end(self) -> bytes:
+        return self._compressor.flush()
+
+
+_WINDOW_BITS: Final = 18
+_GZIP_BITS: Final = 31
+"""The largest window of zlib's, in gzip's frame."""
+_PACKERS: Final[Mapping[bytes, Callable[[], Packer]]] = {
+    b"": _Plain,
+    b"zstd": _Zstd,
+    b"br": _Brotli,
+    b"gzip": _Gzip,
+}

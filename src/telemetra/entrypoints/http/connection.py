@@ -16,6 +16,7 @@ from litestar.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from telemetra.domain.errors import TooManyConnections
+from telemetra.entrypoints.asgi import BREAK_OFF
 from telemetra.entrypoints.http.headers import REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import made_request_id
@@ -56,6 +57,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._extensions = {BREAK_OFF: transport.close}
         if self._max_connections is not None and len(self._all) >= self._max_connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
             return
@@ -92,6 +94,11 @@ class HttpConnection(HttpToolsProtocol):
                 self._refuse(_HEAD_TOO_LARGE)
         elif self._unfinished_bytes > MAX_REQUEST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        scope: Any = self.scope
+        scope["extensions"] = self._extensions
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from telemetra.entrypoints.asgi import App, Message, Receive, Scope, Send
+from telemetra.entrypoints.asgi import WITHOUT_BODY, App, Message, Receive, Scope, Send
 
 _GET_ALONE: Final = b"GET"
 
@@ -33,7 +33,7 @@ class HeadRequests:
 
         if is_head:
             # A copy: the log above has the method that was sent.
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", WITHOUT_BODY: True}
         await self._app(scope, receive, send_without_body)
 
 
