@@ -96,8 +96,12 @@ class Service:
             "client": ("127.0.0.1", 1),
         }
         sent: list[Any] = []
+        bodies = iter([b""])
 
         async def receive() -> Any:
+            if next(bodies, None) is None:
+                # The client waits for its answer.
+                await asyncio.Event().wait()
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: Any) -> None:

@@ -286,7 +286,7 @@ async def test_a_page_of_an_allowed_origin_may_read_answers_and_their_headers(
     assert answer.headers["access-control-allow-origin"] == "https://ok.example"
     exposed = {part.strip() for part in answer.headers["access-control-expose-headers"].split(",")}
     assert exposed == {
-        *("Link", "ETag", "Telemetra-Position", "X-Request-ID"),
+        *("Link", "ETag", "Content-Disposition", "Telemetra-Position", "X-Request-ID"),
         *("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"),
     }
     assert "Origin" in _vary(answer)

@@ -549,7 +549,7 @@ WAYS = [
     [(b"x-request-id", b"not sane")],
     [(b"x-request-id", b"one"), (b"x-request-id", b"two")],
     [(b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")],
-    [(b"accept", b"text/html"), (b"user-agent", b"x"), (b"cookie", b"a=b")],
+    [(b"accept", b"text/html, */*;q=0.1"), (b"user-agent", b"x"), (b"cookie", b"a=b")],
 ]
 
 

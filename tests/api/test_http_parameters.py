@@ -172,7 +172,7 @@ async def test_a_parameter_that_is_given_twice_is_refused(service: Service, quer
 async def test_a_parameter_that_nobody_knows_is_refused_with_those_that_are_known(service: Service) -> None:
     reasons = await _refused(service, "/api/v1/streams/lofi/metrics?star_time=2026-05-01")
     assert reasons == {
-        "star_time": "There is no such parameter here. Known are limit, start_time, end_time, cursor."
+        "star_time": "There is no such parameter here. Known are limit, start_time, end_time, format, cursor."
     }
     assert "No query parameters" in (await _refused(service, "/api/v1/streams/lofi?x=1"))["x"]
 

@@ -66,6 +66,9 @@ def test_a_read_declares_what_may_go_wrong(path: str) -> None:
     expected = {"200", "304", "401", "403", "421", "422", "429", "500", "503"} | (
         {"404"} if "{" in path else set()
     )
+    if {"text/csv", "application/x-ndjson"} <= set(responses["200"]["content"]):
+        assert next(iter(responses["200"]["content"])) == "application/json"
+        expected.add("406")
     assert set(responses) == expected
     for status in expected - {"200", "304"}:
         assert set(responses[status]["content"]) == {"application/problem+json"}

@@ -142,9 +142,10 @@ async def test_the_range_is_half_open_on_the_time_of_moments(world: World) -> No
 
 async def test_a_range_of_moments_may_have_one_end(world: World) -> None:
     await write(world, [a_moment(f"m{minute}", minute=minute) for minute in range(4)])
-    for bounds, minutes in (({"start_time": at(2)}, [3, 2]), ({"end_time": at(2)}, [1, 0])):
-        found = await read(world, ReadMoments(stream_id="lofi", **bounds))
-        assert [moment.timestamp for moment in found] == [at(minute) for minute in minutes]
+    later = await read(world, ReadMoments(stream_id="lofi", start_time=at(2)))
+    assert [moment.timestamp for moment in later] == [at(3), at(2)]
+    earlier = await read(world, ReadMoments(stream_id="lofi", end_time=at(2)))
+    assert [moment.timestamp for moment in earlier] == [at(1), at(0)]
 
 
 async def test_moments_of_other_streams_are_not_returned(world: World) -> None:

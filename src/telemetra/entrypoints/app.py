@@ -27,6 +27,7 @@ from telemetra.entrypoints.http import asyncapi, openapi
 from telemetra.entrypoints.http.answers import require_readable_position
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.documentation import Documents, documentation_routes
+from telemetra.entrypoints.http.exports.streaming import PACE_STATE, Pace
 from telemetra.entrypoints.http.exposition import exposition_route
 from telemetra.entrypoints.http.head_requests import HeadRequests
 from telemetra.entrypoints.http.health import get_liveness, get_readiness
@@ -72,6 +73,7 @@ def create_app(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_ports() as ports, entrance.open(ports.feed, ports.bus):
             app.state[PORTS_STATE] = ports
+            app.state[PACE_STATE] = Pace(clock)
             response_cache.open(ports, is_alone=lambda: entrance.is_alone)
             async with gate.open(ports), vital_signs.open(ports):
                 yield

@@ -7,7 +7,7 @@ Its requests are made up from the document that the service itself serves; deran
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ from schemathesis.generation.case import Case
 from schemathesis.hooks import HookContext
 from schemathesis.schemas import BaseSchema
 
+from telemetra.domain.queries import MAX_MOMENTS, MAX_STREAMS, MAX_WINDOWS
 from telemetra.entrypoints.http.headers import POSITION
 from telemetra.entrypoints.http.instants import parse_instant
 from telemetra.entrypoints.paths import MAX_STREAM_ID_BYTES
@@ -79,6 +80,13 @@ def _load(url: str, texts: dict[str, str]) -> BaseSchema:
     def filter_case(_context: HookContext, case: Case[Any]) -> bool:
         return _is_meant(case, set(texts.values()))
 
+    @schema.hook
+    def before_add_examples(_context: HookContext, examples: list[Case[Any]]) -> None:
+        # Each parameter's example is put into one request, and this one does not go with all others.
+        for case in examples:
+            if isinstance(case.query, dict):
+                case.query.pop("zero", None)
+
     return schema
 
 
@@ -86,8 +94,8 @@ def _is_meant(case: Case[Any], given_out: set[str]) -> bool:
     """
     Whether a request that is said to be valid is so by the rules that JSON Schema has no words for.
 
-    There are three: a position or cursor is one that was given out (its form alone, `00`, names none); `start_time` is
-    before `end_time`; and an id has at most 512 bytes, where `maxLength` counts characters.
+    A position or cursor is one that was given out (its form alone, `00`, names none); `start_time` is before `end_time`; an id
+    has at most 512 bytes, where `maxLength` counts characters; and some parameters go with some formats.
     """
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return True
@@ -98,8 +106,22 @@ def _is_meant(case: Case[Any], given_out: set[str]) -> bool:
     return (
         opaque <= given_out
         and _is_range(query.get("start_time"), query.get("end_time"))
+        and _goes_together(query, _LARGEST_PAGES[case.operation.path.rpartition("/")[2]])
         and len(str(path.get("stream_id", "")).encode()) <= MAX_STREAM_ID_BYTES
     )
+
+
+_LARGEST_PAGES = defaultdict(lambda: MAX_STREAMS, metrics=MAX_WINDOWS, moments=MAX_MOMENTS)
+
+
+def _goes_together(query: Mapping[str, Any], largest_page: int) -> bool:
+    """Whether a page is no larger than pages are, and what belongs to a video is asked of one, within a day of its start."""
+    named, limit = query.get("format", "json"), query.get("limit", 1)
+    if named in {"chapters", "edl"}:
+        is_plain = not query.keys() & {"zero", "end_time"}
+        return is_plain and "cursor" not in query and (named == "edl" or "fps" not in query)
+    is_small = not str(limit).isdigit() or int(limit) <= largest_page
+    return not query.keys() & {"zero", "fps"} and (named != "json" or is_small)
 
 
 def _is_range(start: str | None, end: str | None) -> bool:

@@ -21,6 +21,7 @@ from telemetra.entrypoints.cache.layer import CachedReads, Failure, Wishes, is_t
 from telemetra.entrypoints.cache.questions import Question
 from telemetra.entrypoints.http.codings import preferred_coding
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
+from telemetra.entrypoints.http.exports.forms import accepts_json_best
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import (
@@ -38,7 +39,7 @@ _REQUEST_ID: Final = REQUEST_ID.lower().encode()
 _NOT_PLAIN: Final = frozenset({_POSITION, b"traceparent"})
 _ONCE: Final = frozenset({b"origin", _REQUEST_ID})
 """Given twice they contradict each other: the layers know what to make of that."""
-_READ: Final = _NOT_PLAIN | _ONCE | {b"accept-encoding", b"if-none-match", b"cache-control"}
+_READ: Final = _NOT_PLAIN | _ONCE | {b"accept", b"accept-encoding", b"if-none-match", b"cache-control"}
 _REMEMBERED: Final = 1_000
 _LONGEST_REMEMBERED: Final = 256
 
@@ -77,6 +78,7 @@ class FastPath:
         self._routes = routes
         self._clock = clock
         self._codings: dict[bytes, bytes] = {}
+        self._accepts: dict[bytes, bool] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a plain request, or pass it on."""
@@ -131,12 +133,17 @@ class FastPath:
         """Read the headers, once; None where one of them is not for here."""
         codings: list[bytes] = []
         known: str | None = None
+        accepts = False
         once: dict[bytes, str] = {}
         for header, value in scope["headers"]:
             if header not in _READ:
                 continue
             if header == b"accept-encoding":
                 codings.append(value)
+            elif header == b"accept":
+                if accepts or not self._accepts_json(value):
+                    return None
+                accepts = True
             elif header == b"if-none-match":
                 text = value.decode("latin-1")
                 known = text if known is None else f"{known}, {text}"
@@ -149,6 +156,17 @@ class FastPath:
         name = sane_request_id(once.get(_REQUEST_ID, "")) or made_request_id()
         preferred = self._preferred(b",".join(codings)) if codings else b""
         return _Headers(once.get(b"origin"), Wishes(name, preferred, known))
+
+    def _accepts_json(self, value: bytes) -> bool:
+        """Whether JSON is what this asks for; few clients write it in many ways."""
+        if len(value) > _LONGEST_REMEMBERED:
+            return accepts_json_best([value])
+        found = self._accepts.get(value)
+        if found is None:
+            if len(self._accepts) >= _REMEMBERED:
+                self._accepts.clear()
+            found = self._accepts[value] = accepts_json_best([value])
+        return found
 
     def _preferred(self, value: bytes) -> bytes:
         """Read the header, which few clients write in many ways."""

@@ -29,6 +29,7 @@ from telemetra.entrypoints.cache.packing import Packing
 from telemetra.entrypoints.cache.questions import Question, Questions
 from telemetra.entrypoints.http.answers import Reply, is_among, require_history, required_position
 from telemetra.entrypoints.http.codings import preferred_coding
+from telemetra.entrypoints.http.exports.forms import accepts_json_best
 from telemetra.entrypoints.http.headers import headers_named
 from telemetra.entrypoints.http.reads import Read
 from telemetra.entrypoints.http.refusals import Refusals
@@ -241,6 +242,10 @@ class CachedReads:
             required = required_position(scope)
         except PositionInvalid:
             # The routes say what is wrong with it.
+            await self._app(scope, receive, send)
+            return
+        if not accepts_json_best(value for name, value in scope["headers"] if name == b"accept"):
+            # Nothing that is kept is in another form; the routes know what there is.
             await self._app(scope, receive, send)
             return
         spelling = spelling_of(scope)

@@ -13,9 +13,7 @@ from typing import Final
 from telemetra.entrypoints.asgi import App, Message, Receive, Scope, Send
 from telemetra.entrypoints.http.headers import POSITION, REQUEST_ID, header
 
-_EXPOSED: Final = (
-    f"Link, ETag, {POSITION}, {REQUEST_ID}, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
-)
+_EXPOSED: Final = f"Link, ETag, Content-Disposition, {POSITION}, {REQUEST_ID}, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
 _ALLOWED_HEADERS: Final = f"Accept, Authorization, Cache-Control, Content-Type, If-None-Match, {POSITION}, {REQUEST_ID}, traceparent, tracestate"
 _ALLOWED_METHODS: Final = "GET, HEAD, POST, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"

@@ -6,6 +6,10 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+
+from telemetra.entrypoints.http.parameters import QueryParameter
+
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
@@ -45,3 +49,13 @@ def parse_instant(text: str) -> datetime:
         return instant.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(_OUT_OF_RANGE) from error
+
+
+def time_parameter(name: str, description: str, example: str) -> QueryParameter:
+    """Return a parameter that is an instant."""
+    return QueryParameter(
+        name=name,
+        parse=parse_instant,
+        description=f"{description} RFC 3339; without an offset it is UTC, and a `+` must be written as `%2B`.",
+        schema={"type": OpenAPIType.STRING, "format": OpenAPIFormat.DATE_TIME, "examples": [example]},
+    )

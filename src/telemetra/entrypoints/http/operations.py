@@ -7,7 +7,7 @@ A route names its `operation(...)`; the framework then builds the rest out of th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ from telemetra.entrypoints.http.problems import (
     INVALID_PARAMETER,
     NO_STREAM,
     NO_TOKEN,
+    NOT_ACCEPTABLE,
     PROBLEM_MEDIA_TYPE,
     TOO_MANY,
     WRONG_HOST,
@@ -103,6 +104,11 @@ _READ_HEADERS: Final = {
         description="What this answer includes. `/ws/live/{stream_id}?since=` goes on from exactly there.",
     ),
 }
+_ETAG_OF_JSON: Final = OpenAPIHeader(
+    schema=_READ_HEADERS["ETag"].schema,
+    description="A strong validator of this very body; an export has none.",
+)
+_DISPOSITION: Final = OpenAPIHeader(schema=_TEXT, description="The name of the file that an export is.")
 _LINK_HEADER: Final = OpenAPIHeader(
     schema=_TEXT,
     description="Other pages (RFC 8288), relative to this request's URL; without `next` this is the last one.",
@@ -130,6 +136,7 @@ _ERRORS: Final = {
     ),
     429: (TOO_MANY, "You ask more often than you may.", "You ask more often than you may: wait 2 s."),
     404: (NO_STREAM, "Neither a stream nor any window or moment has this id.", "There is no stream 'demo'."),
+    406: (NOT_ACCEPTABLE, "Nothing of what `Accept` names can be had here.", NOT_ACCEPTABLE.detail or ""),
     422: (
         INVALID_PARAMETER,
         "Some parameters can't be used; `errors` names each with the reason.",
@@ -162,6 +169,8 @@ class Documented:
     leads_to: Sequence[str] = ()
     """Operations that go on from the answer, at its position."""
     example: Any = None
+    exports: Mapping[str, str] = field(default_factory=dict)
+    """Examples by media type: what else than JSON it can be had in."""
     errors: Sequence[int] = ()
 
 
@@ -204,10 +213,15 @@ def _enrich(success: OpenAPIResponse, documented: Documented) -> None:
     success.links = links_to(documented.leads_to, of_stream=documented.of_stream) or None
     for content in (success.content or {}).values():
         content.examples = {"example": Example(value=examples.as_json(documented.example))}
+    for media_type, example in documented.exports.items():
+        exported = OpenAPIMediaType(schema=_TEXT, examples={"example": Example(value=example)})
+        success.content = {**(success.content or {}), media_type: exported}
 
 
 def _headers(documented: Documented) -> Mapping[str, OpenAPIHeader]:
     read = _READ_HEADERS if documented.is_read else {}
+    if documented.exports:
+        read = {**read, "ETag": _ETAG_OF_JSON, "Content-Disposition": _DISPOSITION}
     paged = {"Link": _LINK_HEADER} if documented.is_paged else {}
     return read | paged | {REQUEST_ID: _REQUEST_ID_HEADER}
 

@@ -41,6 +41,8 @@ class QueryParameter:
     """JSON Schema, for the documentation."""
     argument: str | None = None
     """What the query calls it, where that isn't `name`."""
+    is_asked: bool = True
+    """Whether it is a part of the question, and not of how the answer is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,21 @@ def read_parameters(query_string: bytes, known: Sequence[QueryParameter]) -> Par
                 raise ValueError("It is given more than once.")  # noqa: TRY301  (one place tells the name)
             given[name] = text
             parameter = by_name.get(name) or _refuse_unknown(by_name)
-            values[parameter.argument or name] = parameter.parse(_decode(text))
+            value = parameter.parse(_decode(text))
+            if parameter.is_asked:
+                values[parameter.argument or name] = value
         except ValueError as error:
             errors.append(ParameterInvalid(_shown(name), str(error)))
     if errors:
         raise ParametersInvalid(errors)
     return Parameters({name: _decode(text) for name, text in given.items()}, values)
+
+
+def texts_given(query_string: bytes, name: str) -> list[str]:
+    """Return every text that a query gives to a name, in order; one that is not well encoded as it stands."""
+    if name.encode() not in query_string and b"%" not in query_string:
+        return []
+    return [_decode_leniently(text) for given, text in _pairs(query_string) if given == name]
 
 
 def integer_between(low: int, high: int) -> Callable[[str], int]:

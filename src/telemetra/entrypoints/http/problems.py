@@ -103,6 +103,13 @@ NO_TOKEN: Final = ProblemKind(HTTPStatus.UNAUTHORIZED, CredentialMissing.code, "
 DENIED: Final = ProblemKind(HTTPStatus.FORBIDDEN, AccessDenied.code, "Access denied")
 WRONG_HOST: Final = ProblemKind(HTTPStatus.MISDIRECTED_REQUEST, HostNotAllowed.code, "Host not allowed")
 TOO_MANY: Final = ProblemKind(HTTPStatus.TOO_MANY_REQUESTS, TooManyRequests.code, "Too many requests")
+NOT_ACCEPTABLE: Final = ProblemKind(
+    HTTPStatus.NOT_ACCEPTABLE,
+    "not_acceptable",
+    "Not Acceptable",
+    "This can be had as application/json, text/csv or application/x-ndjson: name one of them in Accept, or a format in the "
+    "query.",
+)
 NO_STREAM: Final = ProblemKind(HTTPStatus.NOT_FOUND, StreamNotFound.code, "Stream not found")
 
 PROBLEM_KINDS: Final[dict[type[TelemetraError], ProblemKind]] = {

@@ -29,6 +29,7 @@ from telemetra.entrypoints.http.parameters import ParametersInvalid
 from telemetra.entrypoints.http.problems import (
     INTERNAL,
     INVALID_PARAMETER,
+    NOT_ACCEPTABLE,
     PROBLEM_KINDS,
     PROBLEM_MEDIA_TYPE,
     InvalidParameter,
@@ -146,6 +147,7 @@ def _of_the_framework(error: HTTPException, request_id: str) -> Refusal:
 _DETAILS: Final = {
     HTTPStatus.NOT_FOUND: "There is nothing at this path. /docs tells what there is.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method; the Allow header has those it takes.",
+    HTTPStatus.NOT_ACCEPTABLE: NOT_ACCEPTABLE.detail or "",
     HTTPStatus.UPGRADE_REQUIRED: "Updates are sent over WebSocket: connect with a WebSocket client.",
 }
 
