@@ -14,6 +14,8 @@ from telemetra.domain.errors import ParameterInvalid
 from telemetra.entrypoints.asgi import Scope
 from telemetra.entrypoints.http.answers import entity_tag, is_among
 from telemetra.entrypoints.http.codings import preferred_coding
+from telemetra.entrypoints.http.exports.forms import accepts_json_best
+from telemetra.entrypoints.http.exports.negotiation import MediaType, preferred
 from telemetra.entrypoints.http.metrics import METRICS_READ
 from telemetra.entrypoints.http.moments import MOMENTS_READ
 from telemetra.entrypoints.http.parameters import ParametersInvalid, read_parameters
@@ -27,6 +29,9 @@ _READS: Final = (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ)
 _LONGEST_NAME: Final = 43
 _ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACE_ID: Final = re.compile(r"(?!0{32})[0-9a-f]{32}")
+_OFFERS: Final = tuple(
+    map(MediaType, ("application/json", "text/csv; charset=utf-8; header=present", "application/x-ndjson"))
+)
 _CODINGS: Final = (b"zstd", b"br", b"gzip")
 
 
@@ -106,6 +111,20 @@ def _check_coding(data: bytes) -> None:
         hold(preferred_coding([last]) == wanted, "nothing hides a weight", last)
 
 
+def _check_accept(data: bytes) -> None:
+    best = preferred([data], _OFFERS)
+    hold(best is None or best in _OFFERS, "it is an offer, or none", best)
+    hold(preferred(data.split(b","), _OFFERS) == best, "several lines are one list", data)
+    hold(preferred([data.upper()], _OFFERS) == best, "letters have no case", data)
+    hold(
+        accepts_json_best([data]) == (best == _OFFERS[0]), "who accepts JSON best can have what is kept", data
+    )
+    # Whatever came before: a type that is named at last, where all others are refused, is not hidden by it.
+    for wanted in _OFFERS:
+        last = ",".join(f"{one.text};q={int(one is wanted)}" for one in _OFFERS)
+        hold(preferred([b"text/x," + last.encode()], _OFFERS) is wanted, "a weight is a weight", wanted)
+
+
 def _check_validators(data: bytes) -> None:
     tag = entity_tag(data)
     text = data.decode("latin-1")
@@ -183,6 +202,12 @@ TARGETS: Final = (
         check=_check_coding,
         seeds=[b"gzip, deflate, br, zstd", b"gzip;q=0.5, *;q=0.1", b"identity;q=1, x-gzip;q=0", b"br;q=nan", b"zstd ; Q=1.000;x=y"],
         words=[b"gzip", b"x-gzip", b"br", b"zstd", b"identity", b"*", b";q=", b"nan", b"inf", b"1e", b"0.", b","],
+    ),
+    Target(
+        name="accept",
+        check=_check_accept,
+        seeds=[b"*/*", b"text/csv;q=0.5, application/json", b'text/csv; charset="utf-8"; header=present', b"text/*, ;;q=nan", b"*/csv"],
+        words=[b"application/json", b"text/csv", b"application/x-ndjson", b"*/*", b"text/*", b";q=", b"header=", b"charset=utf-8", b","],
     ),
     Target(
         name="if-none-match",

@@ -123,6 +123,10 @@ export interface paths {
          *
          *     The range is half-open on `window_start`: `start_time` is in it, `end_time` is not, so that ranges side by side
          *     share no window. A known stream with nothing in the range gives `[]`.
+         *
+         *     As CSV or NDJSON, by `Accept` or `format`, it is an export: the whole range, or the first `limit` of it, any number, sent
+         *     as it is read. Rows that are written meanwhile may be in it or not; the live socket, from its `Telemetra-Position` on,
+         *     tells them. It has no `ETag` and no `Link`. One that can't be finished ends with its connection, never as if whole.
          */
         get: operations["listMetrics"];
         put?: never;
@@ -144,7 +148,16 @@ export interface paths {
          * List a stream's moments
          * @description Return a stream's moments, newest first: what was unusual, how unusual, and compared with what.
          *
-         *     A known stream without such moments gives `[]`.
+         *     The range is half-open: `start_time` is in it, `end_time` is not. A known stream without such moments gives `[]`.
+         *
+         *     As CSV or NDJSON, by `Accept` or `format`, it is an export: all of them, or the first `limit`, any number, sent as they are
+         *     read. Rows that are written meanwhile may be in it or not; the live socket, from its `Telemetra-Position` on, tells them.
+         *     It has no `ETag` and no `Link`. One that can't be finished ends with its connection, never as if whole.
+         *
+         *     `format=chapters` gives a line for each, the oldest first: `HH:MM:SS title` from `zero` on, as video sites read chapters in
+         *     a description. The first line is at 00:00:00; what comes less than ten seconds after another stands in its line.
+         *     `format=edl` gives them as markers for DaVinci Resolve and others that read its EDL (CMX 3600), at the frames that `fps`
+         *     counts from timecode 00:00:00:00; a timeline that begins at 01:00:00:00 wants a `zero` an hour before the video's start.
          */
         get: operations["listMoments"];
         put?: never;
@@ -187,18 +200,26 @@ export interface components {
          * @description The first message. A snapshot follows, or, where `resumed`, exactly what was missed.
          */
         ConnectedMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "connected";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
              * @description When the server made the message, UTC.
              */
             timestamp: string;
-            /** @description Where the client stands: at the `since` that it gave, or, before a snapshot, nowhere yet. */
+            /**
+             * Format: position
+             * @description Where the client stands: at the `since` that it gave, or, before a snapshot, nowhere yet.
+             */
             position: string;
+            /** @description Whether what follows is exactly what was missed since that position; otherwise a snapshot follows. */
             resumed: boolean;
-            /** @description After so long without any message from the server the client may take it for gone. */
+            /** @description A message comes at least so often, in seconds: after two times that long without one, the connection is dead. */
             heartbeat_seconds: number;
         };
         /**
@@ -206,15 +227,21 @@ export interface components {
          * @description Something is wrong; mostly the server closes the socket after it.
          */
         ErrorMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "error";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
              * @description When the server made the message, UTC.
              */
             timestamp: string;
+            /** @description What is wrong, for programs: a name that never changes, such as `stream_not_found`. */
             code: string;
+            /** @description What is wrong, in words for people. */
             detail: string;
         };
         /**
@@ -222,14 +249,22 @@ export interface components {
          * @description Nothing else was sent for a while; all that is committed up to `position` was.
          */
         HeartbeatMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "heartbeat";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
              * @description When the server made the message, UTC.
              */
             timestamp: string;
+            /**
+             * Format: position
+             * @description Where the client stands after this message: what to reconnect with, as `since`.
+             */
             position: string;
         };
         /**
@@ -237,7 +272,9 @@ export interface components {
          * @description What this service is.
          */
         Index: {
+            /** @description What its operator calls it. */
             name: string;
+            /** @description Which Telemetra it runs. */
             version: string;
             /** @description Where to look, by what is there. */
             links: {
@@ -249,10 +286,15 @@ export interface components {
          * @description One parameter that can't be used.
          */
         InvalidParameter: {
+            /** @description What the parameter is called. */
             name: string;
             /** @description Why, and how to mend it. */
             reason: string;
         };
+        /**
+         * LiveMessage
+         * @description Whatever the server sends on the live socket: `type` says which message it is.
+         */
         LiveMessage: components["schemas"]["ConnectedMessage"] | components["schemas"]["SnapshotMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["MomentMessage"] | components["schemas"]["StreamMessage"] | components["schemas"]["RemovedMessage"] | components["schemas"]["HeartbeatMessage"] | components["schemas"]["PongMessage"] | components["schemas"]["ErrorMessage"];
         /**
          * LiveTicket
@@ -273,7 +315,7 @@ export interface components {
          */
         Liveness: {
             /**
-             * @default ok
+             * @description Always this: a process that is not well says nothing.
              * @enum {string}
              */
             status: "ok";
@@ -283,6 +325,7 @@ export interface components {
          * @description A stored window: one row of `chat_summary_minute`.
          */
         MetricWindow: {
+            /** @description The stream that it is of. */
             stream_id: string;
             /**
              * Format: date-time
@@ -318,15 +361,24 @@ export interface components {
          * @description A window was written or rewritten.
          */
         MetricsMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "metrics";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
              * @description When the server made the message, UTC.
              */
             timestamp: string;
+            /** @description The window, as it now is. */
             data: components["schemas"]["MetricWindow"];
+            /**
+             * Format: position
+             * @description Where the client stands after this message: what to reconnect with, as `since`.
+             */
             position: string;
         };
         /**
@@ -334,23 +386,31 @@ export interface components {
          * @description A detected moment: one row of `moments`.
          */
         Moment: {
+            /** @description Its own identifier among all moments: its writer's, or one that was made for it. */
             moment_id: string;
+            /** @description The stream that it is of. */
             stream_id: string;
             /**
              * Format: date-time
              * @description Start of the window in which it was seen, UTC.
              */
             timestamp: string;
+            /** @description What kind of thing happened. */
             moment_type: components["schemas"]["MomentType"];
+            /** @description What happened, in words for people. */
             description: string | null;
             /** @description The column that was unusual, such as `chat_count`. */
             metric_name: string | null;
+            /** @description The value of the metric at that moment. */
             metric_value: number | null;
             /** @description The value of the metric above (or below) which this is a moment. */
             threshold: number | null;
             /** @description Distance from the baseline, scaled so that 3 is the threshold. */
             z_score: number | null;
-            /** @description What it was compared with: the baseline's length, centre and spread. */
+            /**
+             * @description What it was compared with, or whatever its writer keeps; our own detector writes `method`, `baseline_windows`,
+             *     `baseline_centre` and `baseline_spread`.
+             */
             metadata: {
                 [key: string]: unknown;
             } | null;
@@ -360,15 +420,24 @@ export interface components {
          * @description A moment was detected or rewritten.
          */
         MomentMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "moment";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
              * @description When the server made the message, UTC.
              */
             timestamp: string;
+            /** @description The moment, as it now is. */
             data: components["schemas"]["Moment"];
+            /**
+             * Format: position
+             * @description Where the client stands after this message: what to reconnect with, as `since`.
+             */
             position: string;
         };
         /**
@@ -402,7 +471,10 @@ export interface components {
          * @description What a client may send: a browser has no other way to learn that the server is there.
          */
         PingMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "ping";
         };
         /**
@@ -410,8 +482,12 @@ export interface components {
          * @description The answer to the client's ping.
          */
         PongMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "pong";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
@@ -448,9 +524,15 @@ export interface components {
              * @enum {string}
              */
             status: "degraded" | "draining" | "ok" | "unavailable";
-            /** @enum {string} */
+            /**
+             * @description Whether PostgreSQL answers.
+             * @enum {string}
+             */
             database: "ok" | "unavailable";
-            /** @enum {string} */
+            /**
+             * @description Whether Redis answers.
+             * @enum {string}
+             */
             redis: "ok" | "unavailable";
         };
         /**
@@ -458,19 +540,13 @@ export interface components {
          * @description Rows that are gone. Exactly one of the fields says which.
          */
         Removal: {
-            /**
-             * @description The stream's own row.
-             * @default false
-             */
+            /** @description The stream's own row. */
             stream: boolean;
-            /** @default null */
+            /** @description A window, by its key. */
             window: components["schemas"]["RemovedWindow"] | null;
-            /** @default null */
+            /** @description A moment, by its identifier. */
             moment_id: string | null;
-            /**
-             * @description A whole table was emptied: read everything again.
-             * @default false
-             */
+            /** @description A whole table was emptied: read everything again. */
             all: boolean;
         };
         /**
@@ -478,15 +554,24 @@ export interface components {
          * @description Rows are gone; where `all` is true, read everything again.
          */
         RemovedMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "removed";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
              * @description When the server made the message, UTC.
              */
             timestamp: string;
+            /** @description What is gone. */
             data: components["schemas"]["Removal"];
+            /**
+             * Format: position
+             * @description Where the client stands after this message: what to reconnect with, as `since`.
+             */
             position: string;
         };
         /**
@@ -494,9 +579,15 @@ export interface components {
          * @description The key of a window that was deleted.
          */
         RemovedWindow: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description First instant of the window, UTC, inclusive.
+             */
             window_start: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description End of the window, UTC, exclusive.
+             */
             window_end: string;
         };
         /**
@@ -504,8 +595,12 @@ export interface components {
          * @description The stream as it stands: the newest windows and moments, newest first.
          */
         SnapshotMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "snapshot";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
@@ -514,8 +609,14 @@ export interface components {
             timestamp: string;
             /** @description Null while no writer has described the stream. */
             stream: components["schemas"]["Stream"] | null;
+            /** @description The newest windows, 60 at most, newest first. */
             metrics: components["schemas"]["MetricWindow"][];
+            /** @description The newest moments, 20 at most, newest first. */
             moments: components["schemas"]["Moment"][];
+            /**
+             * Format: position
+             * @description Where the client stands after this message: what to reconnect with, as `since`.
+             */
             position: string;
         };
         /**
@@ -525,6 +626,7 @@ export interface components {
         Stream: {
             /** @description The writer's own identifier; compared byte by byte. */
             stream_id: string;
+            /** @description What its writer calls it; null where it has no title. */
             title: string | null;
             /**
              * Format: date-time
@@ -542,15 +644,24 @@ export interface components {
          * @description The stream's own row changed, such as its title.
          */
         StreamMessage: {
-            /** @enum {string} */
+            /**
+             * @description Which message it is.
+             * @enum {string}
+             */
             type: "stream";
+            /** @description The stream that is listened to. */
             stream_id: string;
             /**
              * Format: date-time
              * @description When the server made the message, UTC.
              */
             timestamp: string;
+            /** @description The stream's row, as it now is. */
             data: components["schemas"]["Stream"];
+            /**
+             * Format: position
+             * @description Where the client stands after this message: what to reconnect with, as `since`.
+             */
             position: string;
         };
     };
@@ -938,12 +1049,14 @@ export interface operations {
     listMetrics: {
         parameters: {
             query?: {
-                /** @description How many to return at most: 1 to 1000. */
+                /** @description How many to return at most: 1 to 1000 in a page, 100 where it is not given; an export takes any number, and has all where it is not given. */
                 limit?: number;
                 /** @description Only windows that begin at this time or later. RFC 3339; without an offset it is UTC, and a `+` must be written as `%2B`. */
                 start_time?: string;
                 /** @description Only windows that begin before this time. RFC 3339; without an offset it is UTC, and a `+` must be written as `%2B`. */
                 end_time?: string;
+                /** @description The form of the answer, whatever `Accept` says. `json` is a page; the others are exports: all that is asked for, without `limit` to the end, sent as it is read. */
+                format?: "json" | "csv" | "ndjson";
                 /** @description Where an earlier page ended: take it from that page's `Link` header, don't make one. */
                 cursor?: string;
             };
@@ -967,12 +1080,14 @@ export interface operations {
             /** @description The stream's windows, newest first. */
             200: {
                 headers: {
-                    /** @description A strong validator of this very body. */
-                    ETag: string;
+                    /** @description A strong validator of this very body; an export has none. */
+                    ETag?: string;
                     /** @description `no-cache` (`private, no-cache` where a token was asked for): ask again, with the `ETag`. */
                     "Cache-Control": string;
                     /** @description What this answer includes. `/ws/live/{stream_id}?since=` goes on from exactly there. */
                     "Telemetra-Position": string;
+                    /** @description The name of the file that an export is. */
+                    "Content-Disposition"?: string;
                     /**
                      * @description Other pages (RFC 8288), relative to this request's URL; without `next` this is the last one.
                      * @example <?limit=100&cursor=dwAGUMc4r3IAAAZQxzxC-QA>; rel="next"
@@ -984,17 +1099,21 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricWindow"][];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description The answer that you have still holds. */
             304: {
                 headers: {
-                    /** @description A strong validator of this very body. */
-                    ETag: string;
+                    /** @description A strong validator of this very body; an export has none. */
+                    ETag?: string;
                     /** @description `no-cache` (`private, no-cache` where a token was asked for): ask again, with the `ETag`. */
                     "Cache-Control": string;
                     /** @description What this answer includes. `/ws/live/{stream_id}?since=` goes on from exactly there. */
                     "Telemetra-Position": string;
+                    /** @description The name of the file that an export is. */
+                    "Content-Disposition"?: string;
                     /**
                      * @description Other pages (RFC 8288), relative to this request's URL; without `next` this is the last one.
                      * @example <?limit=100&cursor=dwAGUMc4r3IAAAZQxzxC-QA>; rel="next"
@@ -1032,6 +1151,17 @@ export interface operations {
             };
             /** @description Neither a stream nor any window or moment has this id. */
             404: {
+                headers: {
+                    /** @description The request's name, yours or a new one; quote it when asking about the request. */
+                    "X-Request-ID": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing of what `Accept` names can be had here. */
+            406: {
                 headers: {
                     /** @description The request's name, yours or a new one; quote it when asking about the request. */
                     "X-Request-ID": string;
@@ -1105,10 +1235,20 @@ export interface operations {
     listMoments: {
         parameters: {
             query?: {
-                /** @description How many to return at most: 1 to 200. */
+                /** @description How many to return at most: 1 to 200 in a page, 50 where it is not given; an export takes any number, and has all where it is not given. */
                 limit?: number;
                 /** @description Only moments of this type. */
                 moment_type?: "chat_spike" | "viewer_spike" | "sentiment_shift";
+                /** @description Only moments at this time or later. RFC 3339; without an offset it is UTC, and a `+` must be written as `%2B`. */
+                start_time?: string;
+                /** @description Only moments before this time. RFC 3339; without an offset it is UTC, and a `+` must be written as `%2B`. */
+                end_time?: string;
+                /** @description The form of the answer, whatever `Accept` says. `json` is a page; the others are exports: all that is asked for, without `limit` to the end, sent as it is read. */
+                format?: "json" | "csv" | "ndjson" | "chapters" | "edl";
+                /** @description For `format=chapters` and `format=edl`: when the video starts; what comes before is left out. The start of the stream's first window where it is not given. RFC 3339; without an offset it is UTC, and a `+` must be written as `%2B`. */
+                zero?: string;
+                /** @description For `format=edl`: frames a second of the timeline, 30 where it is not given; `df` is drop-frame. */
+                fps?: "23.976" | "24" | "25" | "29.97" | "29.97df" | "30" | "50" | "59.94" | "59.94df" | "60";
                 /** @description Where an earlier page ended: take it from that page's `Link` header, don't make one. */
                 cursor?: string;
             };
@@ -1132,12 +1272,14 @@ export interface operations {
             /** @description The stream's moments, newest first. */
             200: {
                 headers: {
-                    /** @description A strong validator of this very body. */
-                    ETag: string;
+                    /** @description A strong validator of this very body; an export has none. */
+                    ETag?: string;
                     /** @description `no-cache` (`private, no-cache` where a token was asked for): ask again, with the `ETag`. */
                     "Cache-Control": string;
                     /** @description What this answer includes. `/ws/live/{stream_id}?since=` goes on from exactly there. */
                     "Telemetra-Position": string;
+                    /** @description The name of the file that an export is. */
+                    "Content-Disposition"?: string;
                     /**
                      * @description Other pages (RFC 8288), relative to this request's URL; without `next` this is the last one.
                      * @example <?limit=100&cursor=dwAGUMc4r3IAAAZQxzxC-QA>; rel="next"
@@ -1149,17 +1291,22 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Moment"][];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                    "text/plain": string;
                 };
             };
             /** @description The answer that you have still holds. */
             304: {
                 headers: {
-                    /** @description A strong validator of this very body. */
-                    ETag: string;
+                    /** @description A strong validator of this very body; an export has none. */
+                    ETag?: string;
                     /** @description `no-cache` (`private, no-cache` where a token was asked for): ask again, with the `ETag`. */
                     "Cache-Control": string;
                     /** @description What this answer includes. `/ws/live/{stream_id}?since=` goes on from exactly there. */
                     "Telemetra-Position": string;
+                    /** @description The name of the file that an export is. */
+                    "Content-Disposition"?: string;
                     /**
                      * @description Other pages (RFC 8288), relative to this request's URL; without `next` this is the last one.
                      * @example <?limit=100&cursor=dwAGUMc4r3IAAAZQxzxC-QA>; rel="next"
@@ -1197,6 +1344,17 @@ export interface operations {
             };
             /** @description Neither a stream nor any window or moment has this id. */
             404: {
+                headers: {
+                    /** @description The request's name, yours or a new one; quote it when asking about the request. */
+                    "X-Request-ID": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing of what `Accept` names can be had here. */
+            406: {
                 headers: {
                     /** @description The request's name, yours or a new one; quote it when asking about the request. */
                     "X-Request-ID": string;

@@ -33,7 +33,7 @@ export type LiveMessage = Schemas["LiveMessage"];
 
 type QueryOf<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
 /** Leaves out what would change the kind of answer, and says that `undefined` is as good as nothing. */
-type Filter<Query> = { [Key in keyof Omit<Query, "format">]?: Query[Key] | undefined };
+type Filter<Query> = { [Key in keyof Omit<Query, "format" | "zero" | "fps">]?: Query[Key] | undefined };
 
 export type StreamsQuery = Filter<QueryOf<"listStreams">>;
 export type MetricsQuery = Filter<QueryOf<"listMetrics">>;
