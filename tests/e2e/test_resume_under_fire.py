@@ -7,14 +7,11 @@ never in seconds, and what is asserted are the clients' counts, which no speed o
 
 from __future__ import annotations
 
-import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
-from urllib.parse import urlsplit
 
 import pytest
 from bench.live.resume_clients import Client, Tally
@@ -25,7 +22,7 @@ from hypothesis import strategies as st
 
 from telemetra.adapters.postgres import PostgresAddress
 from tests.databases import connect, connected
-from tests.e2e.service import Service, serving
+from tests.e2e.killable import Killable, killable_service
 
 CUTS = 25
 CLIENTS = 6
@@ -35,46 +32,9 @@ _numbers = count()
 """One service serves all examples; each has streams of its own."""
 
 
-class Killable:
-    """A service on a database that is not its own, which comes back at the same address."""
-
-    def __init__(self, stack: AsyncExitStack, data_dir: Path, environ: dict[str, str]) -> None:
-        self._stack = stack
-        self._data_dir = data_dir
-        self._environ = environ
-        self._service: Service | None = None
-        self.kills = 0
-
-    @property
-    def service(self) -> Service:
-        assert self._service is not None
-        return self._service
-
-    async def start(self, port: int = 0) -> None:
-        starting = serving(self._data_dir, "--port", str(port), **self._environ)
-        self._service = await self._stack.enter_async_context(starting)
-
-    async def kill_and_start_again(self) -> None:
-        await self.service.end(signal.SIGKILL)
-        self.kills += 1
-        await self.start(urlsplit(self.service.url).port or 0)
-
-
 @pytest.fixture
 async def killable(tmp_path: Path, database: PostgresAddress, redis_url: str) -> AsyncIterator[Killable]:
-    environ = {
-        "POSTGRES_HOST": database.host,
-        "POSTGRES_PORT": str(database.port),
-        "POSTGRES_USER": database.user,
-        "POSTGRES_PASSWORD": database.password,
-        "POSTGRES_DB": database.database,
-        "POSTGRES_SSL": "disable",
-        "REDIS_URL": redis_url,
-        "LIVE_HEARTBEAT": "1",
-    }
-    async with AsyncExitStack() as stack:
-        killable = Killable(stack, tmp_path / "data", environ)
-        await killable.start()
+    async with killable_service(tmp_path / "data", database, redis_url) as killable:
         yield killable
 
 

@@ -76,21 +76,20 @@ export class Telemetra {
     const Socket = this.#options.WebSocket ?? globalThis.WebSocket;
     if (!Socket) throw new TypeError("There is no WebSocket here: give one as an option, such as that of the package ws.");
     const open: Door["open"] = async (position, diagnose, signal) => {
-      const ticket = this.#options.token || diagnose ? await this.#ticket(signal) : null;
+      if (diagnose) {
+        await this.stream(streamId, { signal }).catch((error: Partial<TelemetraError>) => {
+          if (error.status === 401 || error.status === 403) throw error;
+        });
+      }
+      const ticket = this.#options.token && (await this.#ticket(signal));
       return this.#at(path, { since: position, ticket }, true);
     };
     return new LiveStream({ Socket, open }, since, handlers);
   }
 
-  /** Takes a ticket, as a browser's socket can send no token. Without a token it is only asked whether one would be needed. */
-  async #ticket(signal: AbortSignal): Promise<string | null> {
-    try {
-      const answer = await this.#ask(this.#at("/api/v1/live-tickets"), { signal }, "POST");
-      return (await bodyOf<LiveTicket>(answer)).ticket;
-    } catch (error) {
-      const { status } = error as Partial<TelemetraError>;
-      if (this.#options.token || status === 401 || status === 403) throw error;
-      return null;
-    }
+  /** Takes what stands in for a token, which no standard WebSocket can send. */
+  async #ticket(signal: AbortSignal): Promise<string> {
+    const answer = await this.#ask(this.#at("/api/v1/live-tickets"), { signal }, "POST");
+    return (await bodyOf<LiveTicket>(answer)).ticket;
   }
 }

@@ -9,6 +9,8 @@ import type { ConnectedMessage, ErrorMessage } from "./types.js";
 const OPEN_MS = 10_000;
 /** How long a server may say nothing that has not told its heartbeat yet. */
 const SILENCE_MS = 30_000;
+/** More is none that a timer can count. */
+const LONGEST_SILENCE_MS = 86_400_000;
 /** A handshake older than this is begun again where there is reason to doubt it. */
 const FRESH_MS = 1_000;
 
@@ -24,7 +26,10 @@ export type SocketClass = new (url: string) => SocketLike;
 /** How to get in to one stream. */
 export interface Door {
   readonly Socket: SocketClass;
-  /** Returns the address to connect to; with a ticket where one is needed, or where `diagnose` asks whether one is. */
+  /**
+   * Returns the address to connect to, with a ticket where one is needed. `diagnose`: the handshake before failed, for which a
+   * browser gives no reason, so ask for one first. Throws what the service answers instead.
+   */
   open(since: string | null, diagnose: boolean, signal: AbortSignal): Promise<string>;
 }
 
@@ -77,7 +82,7 @@ export function connect(
     const told = read(data);
     if (!told) return end({ reason: "what came is no live message" });
     const { heartbeat_seconds: heartbeat, detail } = told;
-    if (typeof heartbeat === "number" && heartbeat > 0) pulse?.expect(2_000 * heartbeat);
+    if (typeof heartbeat === "number" && heartbeat > 0) pulse?.expect(Math.min(2_000 * heartbeat, LONGEST_SILENCE_MS));
     if (typeof detail === "string") lastWords = detail;
     onMessage(told, (data as string).length);
   };

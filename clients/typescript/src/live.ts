@@ -57,7 +57,6 @@ const KNOWN: Readonly<Record<LiveMessage["type"], true>> = {
 export class LiveStream {
   readonly #following: Following;
 
-  /** @internal */
   constructor(door: Door, since: string | null, handlers: LiveHandlers) {
     this.#following = following(door, since, handlers);
   }
@@ -83,7 +82,7 @@ interface Following {
   close(): void;
 }
 
-function following(door: Door, position: string | null, { onMessage, onStatus }: LiveHandlers): Following {
+function following(door: Door, position: string | null, handlers: LiveHandlers): Following {
   let status = statusOf("connecting");
   let connection: Connection | null = null;
   let retry: ReturnType<typeof setTimeout>;
@@ -93,7 +92,7 @@ function following(door: Door, position: string | null, { onMessage, onStatus }:
 
   const tell = (next: LiveStatus): void => {
     status = next;
-    guarded(() => onStatus?.(next));
+    guarded(() => handlers.onStatus?.(next));
   };
   const begin = (): void => {
     clearTimeout(retry);
@@ -107,7 +106,7 @@ function following(door: Door, position: string | null, { onMessage, onStatus }:
     if (type === "connected") tell(statusOf("live"));
     // Not before: a server that greets and then fails would be asked again at once, for ever.
     else if (type !== "error") failures = 0;
-    if (!isOver && Object.hasOwn(KNOWN, type)) guarded(() => onMessage(told as unknown as LiveMessage, characters));
+    if (!isOver && Object.hasOwn(KNOWN, type)) guarded(() => handlers.onMessage(told as unknown as LiveMessage, characters));
   };
   const ended = ({ reason, advisedMs = null, refusal }: Ending, wasOpen: boolean): void => {
     connection = null;
@@ -115,7 +114,6 @@ function following(door: Door, position: string | null, { onMessage, onStatus }:
       finish();
       return tell(statusOf("closed", reason, null, refusal));
     }
-    // A browser does not tell why a handshake failed; a ticket's refusal does.
     diagnose = !wasOpen;
     const delayMs = delayAfter(failures++, advisedMs);
     retry = setTimeout(begin, delayMs);

@@ -1,19 +1,10 @@
 /** When the next connection is tried: jitter, the server's advice, and what makes it begin again. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 
 import { Clock } from "./clock.js";
 import { Followed, heartbeat } from "./network.js";
-
-/** Has every draw come out at this share of the interval. */
-function drawing(context: TestContext, share: number): void {
-  const real = Math.random;
-  Math.random = () => share;
-  context.after(() => {
-    Math.random = real;
-  });
-}
 
 function delayOf(followed: Followed, clock: Clock): number {
   const { state, retryAt } = followed.stream.status;
@@ -34,20 +25,19 @@ async function delays(followed: Followed, clock: Clock, count: number, reason = 
 
 test("delays double from a quarter of a second to half a minute", async (context) => {
   const clock = new Clock(context);
-  drawing(context, 0.5);
+  clock.draw = 0.5;
   const seen = await delays(new Followed(), clock, 10);
   assert.deepEqual(seen, [125, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
 });
 
 test("the jitter is full: a delay may be anything from nothing on", async (context) => {
   const clock = new Clock(context);
-  drawing(context, 0);
+  clock.draw = 0;
   assert.deepEqual(await delays(new Followed(), clock, 3), [0, 0, 0]);
 });
 
 test("the server's advice goes first, and never shortens what failures have added up to", async (context) => {
   const clock = new Clock(context);
-  drawing(context, 1);
   const seen = await delays(new Followed(), clock, 5, "reconnect_after_ms=700");
   assert.deepEqual(seen, [700, 700, 1_000, 2_000, 4_000]);
 });
@@ -61,7 +51,6 @@ test("advice of more than five minutes is taken for five", async (context) => {
 
 test("only a message that is of use makes it begin again", async (context) => {
   const clock = new Clock(context);
-  drawing(context, 1);
   const followed = new Followed();
   await delays(followed, clock, 3);
   const socket = await followed.connected(4);
@@ -77,7 +66,6 @@ test("only a message that is of use makes it begin again", async (context) => {
 
 test("the reason stays while it tries again, and goes when it is connected", async (context) => {
   const clock = new Clock(context);
-  drawing(context, 1);
   const followed = new Followed();
   (await followed.connected(1)).end(1011);
   await clock.advance(250);

@@ -1,4 +1,4 @@
-/** Time that goes by when a test says so: timers, and the clock. */
+/** Time that goes by when a test says so: timers, the clock, and the chance that delays are drawn by. */
 
 import type { TestContext } from "node:test";
 
@@ -6,17 +6,21 @@ type Timer = { at: number; call: () => void };
 
 /** Lets everything that waits for nothing but its turn have it. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export class Clock {
   #now = 1_767_225_600_000;
   #timers = new Map<number, Timer>();
   #last = 0;
+  /** What each draw comes to, from 0 to 1. */
+  draw = 1;
 
   /** Takes the place of the real ones until the test ends. */
   constructor(context: TestContext) {
-    const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
+    const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
+    const { now } = Date;
+    const { random } = Math;
     Object.assign(globalThis, {
       setTimeout: (call: () => void, ms: number) => {
         this.#timers.set(++this.#last, { at: this.#now + ms, call });
@@ -25,9 +29,11 @@ export class Clock {
       clearTimeout: (id: number) => this.#timers.delete(id),
     });
     Date.now = () => this.#now;
+    Math.random = () => this.draw;
     context.after(() => {
-      Object.assign(globalThis, { setTimeout: real.setTimeout, clearTimeout: real.clearTimeout });
-      Date.now = real.now;
+      Object.assign(globalThis, real);
+      Date.now = now;
+      Math.random = random;
     });
   }
 

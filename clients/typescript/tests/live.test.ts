@@ -253,6 +253,19 @@ test("pongs are handed over as they come, and the last error's words are the rea
   assert.equal(followed.stream.status.reason, "The server goes away; come back shortly.");
 });
 
+for (const [base, expected] of [
+  ["https://service.example/some/prefix/", "wss://service.example/some/prefix/ws/live/a%2Fb%3F"],
+  ["ws://service.example:81", "ws://service.example:81/ws/live/a%2Fb%3F"],
+] as const) {
+  test(`below ${base} the socket is ${expected}`, async (context) => {
+    new Clock(context);
+    const server = new FakeServer();
+    const stream = new Telemetra(base, server.options).live("a/b?", { onMessage: () => {} });
+    assert.equal((await server.socket(1)).url.href, expected);
+    stream.close();
+  });
+}
+
 test("an id that no URL can name, and a missing WebSocket, are told where the call is", () => {
   const client = new Telemetra("http://service.example", new FakeServer().options);
   const onMessage = (): void => {};

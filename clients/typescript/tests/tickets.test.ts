@@ -91,28 +91,47 @@ test("a ticket that does not come is given up after ten seconds", async (context
   assert.ok(followed.server.requests[0]?.init.signal?.aborted);
 });
 
-test("without a token none is taken, until a handshake fails: a browser does not tell that it was for want of one", async (context) => {
+test("without a token none is taken", async (context) => {
   const clock = new Clock(context);
   const followed = new Followed();
-  followed.server.answer = () => problem(401, "credential_missing");
-  (await followed.server.socket(1)).end();
-  assert.equal(followed.stream.status.reason, "no connection");
-  assert.equal(followed.server.requests.length, 0);
+  const socket = await followed.connected(1);
+  assert.equal(socket.ticket, null);
+  socket.end();
   await clock.advance(250);
-  assert.equal(followed.stream.status.error?.kind, "credential");
-  assert.equal(followed.server.requests.length, 1);
+  await followed.connected(2);
+  assert.equal(followed.server.requests.length, 0);
 });
 
-test("where it was for something else, the next connection is tried as before", async (context) => {
-  const clock = new Clock(context);
-  const followed = new Followed();
-  followed.server.answer = () => new Response("no such page", { status: 404 });
-  (await followed.server.socket(1)).end();
-  await clock.advance(250);
-  const second = await followed.connected(2);
-  assert.equal(second.ticket, null);
-  second.end();
-  await clock.advance(500);
-  await followed.server.socket(3);
-  assert.equal(followed.server.requests.length, 1);
-});
+for (const token of [undefined, "not for this stream"]) {
+  test(`after a handshake that failed ${token ? "with" : "without"} a token, a read tells whether it is refused`, async (context) => {
+    const clock = new Clock(context);
+    const followed = new Followed({ token });
+    followed.server.answer = () => ticket("T");
+    (await followed.server.socket(1)).end();
+    assert.equal(followed.stream.status.reason, "no connection");
+    followed.server.answer = () => (token ? problem(403, "access_denied") : problem(401, "credential_missing"));
+    await clock.advance(250);
+    assert.equal(followed.stream.status.error?.kind, token ? "access" : "credential");
+    assert.equal(followed.server.requests.at(-1)?.url, "http://service.example/api/v1/streams/demo");
+    assert.equal(followed.server.sockets.length, 1);
+  });
+}
+
+for (const [what, answer] of [
+  ["an unknown page", () => new Response("no such page", { status: 404 })],
+  ["a database that is away", () => problem(503, "database_unavailable")],
+  ["a page's origin that is not allowed", () => Promise.reject(new TypeError("Failed to fetch"))],
+  ["nothing that the read knows of", () => Response.json({ stream_id: "demo" })],
+] as const) {
+  test(`a handshake that failed for ${what} is tried again`, async (context) => {
+    const clock = new Clock(context);
+    const followed = new Followed();
+    followed.server.answer = answer;
+    (await followed.server.socket(1)).end();
+    await clock.advance(250);
+    (await followed.connected(2)).end();
+    await clock.advance(500);
+    await followed.server.socket(3);
+    assert.equal(followed.server.requests.length, 1);
+  });
+}

@@ -84,7 +84,7 @@ def no_longer_null(document: dict[str, Any]) -> None:
 
 
 async def compiled(folder: Path, change: Callable[[dict[str, Any]], None] | None) -> tuple[int, str]:
-    """Compile the README's examples against the client, with its types made anew from a document that was changed."""
+    """Compile the READMEs' examples against the client, with its types made anew from a document that was changed."""
     shutil.copytree(PACKAGE / "src", folder / "src")
     document = json.loads(DOCUMENT.read_text())
     if change:
@@ -103,12 +103,13 @@ async def compiled(folder: Path, change: Callable[[dict[str, Any]], None] | None
 
 
 def examples() -> list[str]:
-    """Return the README's programs, as they stand there."""
-    return re.findall(r"^```tsx?\n(.*?)^```$", (PACKAGE / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    """Return the programs of the client's README and of the service's, as they stand there."""
+    texts = [(folder / "README.md").read_text() for folder in (PACKAGE, CLIENTS.parent)]
+    return re.findall(r"^```tsx?\n(.*?)^```$", "\n".join(texts), re.DOTALL | re.MULTILINE)
 
 
-async def test_the_examples_of_the_readme_compile(tmp_path: Path) -> None:
-    assert len(examples()) >= 3
+async def test_the_examples_of_the_readmes_compile(tmp_path: Path) -> None:
+    assert len(examples()) >= 5
     assert all(len(example.splitlines()) <= 20 for example in examples())
     assert await compiled(tmp_path, None) == (0, "")
 
@@ -118,7 +119,9 @@ async def test_the_examples_of_the_readme_compile(tmp_path: Path) -> None:
     [
         pytest.param(rename("MetricWindow", "chat_count", "messages"), "chat_count", id="a field of a row"),
         pytest.param(rename("MetricsMessage", "data", "window"), "'data'", id="a field of a message"),
-        pytest.param(rename("ConnectedMessage", "resumed", "exact"), "resumed", id="a field of the machinery's"),
+        pytest.param(
+            rename("ConnectedMessage", "resumed", "exact"), "resumed", id="a field of the machinery's"
+        ),
         pytest.param(drop("RemovedMessage"), "RemovedMessage", id="a type of message"),
         pytest.param(add_type, "novelty", id="a type that the client must hand over"),
         pytest.param(no_longer_null, "null", id="a field that may be null now"),

@@ -44,7 +44,12 @@ async def tool(name: str, *arguments: str, cwd: Path = PACKAGE) -> tuple[int, st
 async def bundled(source: Path, target: Path, *options: str) -> Path:
     """Bundle a script with all that it imports into one file; return that."""
     code, said = await tool(
-        "esbuild", str(source), "--bundle", "--format=esm", "--log-level=warning", f"--outfile={target}", *options
+        "esbuild",
+        str(source),
+        "--bundle",
+        "--log-level=warning",
+        f"--outfile={target}",
+        *options,
     )
     assert code == 0, said
     return target
@@ -53,4 +58,4 @@ async def bundled(source: Path, target: Path, *options: str) -> Path:
 async def bundled_for_node(source: Path, target: Path) -> Path:
     # The package ws is no ES module: it asks for Node's own by `require`.
     require = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
-    return await bundled(source, target, "--platform=node", f"--banner:js={require}")
+    return await bundled(source, target, "--platform=node", "--format=esm", f"--banner:js={require}")

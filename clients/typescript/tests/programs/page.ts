@@ -1,42 +1,44 @@
-/** What a page's script does in a test: follows streams, and keeps what it is told for the test to fetch. */
+/** What a page's script does in a test: follows streams, and tells the test what it is told, line by line. */
 
-import { type LiveMessage, type LiveStatus, type LiveStream, Telemetra, TelemetraError } from "../../src/index.js";
+import { type LiveStream, Telemetra, TelemetraError } from "../../src/index.js";
 
-interface Line {
+declare global {
+  /** The test's ear. */
+  function tell(line: object): void;
+}
+
+interface Orders {
   name: string;
-  message?: LiveMessage;
-  status?: Omit<LiveStatus, "error"> & { kind: string | null };
+  url: string;
+  streamId: string;
+  token?: string;
+  /** Throw in the handler, at each message of this type. */
+  throwAt?: string;
 }
 
 const streams = new Map<string, LiveStream>();
-const lines: Line[] = [];
-const uncaught: string[] = [];
-addEventListener("error", (event) => uncaught.push(event.message));
+addEventListener("error", (event) => tell({ name: "page", uncaught: event.message }));
 
-const page = {
-  follow(name: string, url: string, streamId: string, token?: string, throwAt?: string): void {
+Object.assign(globalThis, {
+  follow({ name, url, streamId, token, throwAt }: Orders): void {
     const stream = new Telemetra(url, { token }).live(streamId, {
       onMessage(message) {
-        lines.push({ name, message });
+        tell({ name, message });
         if (message.type === throwAt) throw new Error(`thrown at ${message.type}`);
       },
-      onStatus: ({ error, ...status }) => lines.push({ name, status: { ...status, kind: error?.kind ?? null } }),
+      onStatus: ({ error, ...status }) => tell({ name, status: { ...status, kind: error?.kind ?? null } }),
     });
     streams.set(name, stream);
   },
-  /** Returns what came since it was last asked. */
-  take: (): Line[] => lines.splice(0),
-  uncaught: (): string[] => uncaught,
-  close: (name: string): void => streams.get(name)?.close(),
-  async read(url: string, streamId: string, token?: string): Promise<object> {
+  endFollowing: (name: string): void => streams.get(name)?.close(),
+  async readTwoPages({ url, streamId, token }: Orders): Promise<object> {
     try {
-      const { data, position, next } = await new Telemetra(url, { token }).metrics(streamId, { limit: 2 });
-      return { data, position, hasNext: !!next, second: next && (await next()).data };
+      const first = await new Telemetra(url, { token }).metrics(streamId, { limit: 2 });
+      const second = await first.next?.();
+      return { position: first.position, rows: [...first.data, ...(second?.data ?? [])] };
     } catch (error) {
       if (!(error instanceof TelemetraError)) throw error;
       return { status: error.status, code: error.problem?.code ?? null };
     }
   },
-};
-export type Page = typeof page;
-Object.assign(globalThis, { page });
+});
