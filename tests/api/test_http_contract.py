@@ -53,6 +53,12 @@ async def _well(**settings: Any) -> AsyncIterator[tuple[Service, dict[str, str]]
 
 
 @asynccontextmanager
+async def _picky() -> AsyncIterator[tuple[Service, dict[str, str]]]:
+    async with _well() as (service, _):
+        yield service, {"Accept": "image/png"}
+
+
+@asynccontextmanager
 async def _away() -> AsyncIterator[tuple[Service, dict[str, str]]]:
     async with _well() as (service, _):
         with service.database.unavailable():
@@ -88,6 +94,7 @@ _CASES: dict[str, Case] = {
     "401": _guarded(),
     "403": _guarded("writer"),
     "404": _well,
+    "406": _picky,
     "421": lambda: _well(allowed_hosts=("elsewhere.example",)),
     "422": _well,
     "429": _impatient,
