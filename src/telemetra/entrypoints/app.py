@@ -39,6 +39,7 @@ from telemetra.entrypoints.http.moments import MOMENTS_READ, list_moments
 from telemetra.entrypoints.http.ports import PORTS_STATE, provide_ports
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import RequestLog
+from telemetra.entrypoints.http.served_pages import get_asset
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
 from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
 from telemetra.entrypoints.live_documentation.socket import LIVE_SOCKET
@@ -85,7 +86,7 @@ def create_app(
     routes = Litestar(
         [
             *api_routes(settings, gate),
-            *documentation_routes(documents, settings.api_title),
+            *page_routes(documents, settings.api_title),
             exposition_route(vital_signs.told),
             ask_for_a_socket,
         ],
@@ -122,10 +123,15 @@ def api_routes(settings: Settings, gate: Gate) -> list[ControllerRouterHandler]:
     return [index_route(settings.api_title), get_liveness, get_readiness, streams, tickets]
 
 
+def page_routes(documents: Documents, title: str) -> list[ControllerRouterHandler]:
+    """Return the routes of what is looked at in a browser, and of what it loads."""
+    return [*documentation_routes(documents, title), get_asset]
+
+
 def route_templates(settings: Settings) -> Iterator[str]:
     """Yield the paths of all routes, each with what it leaves open in braces."""
     others = [
-        *documentation_routes(Documents(openapi=bytes, asyncapi=bytes), ""),
+        *page_routes(Documents(openapi=bytes, asyncapi=bytes), ""),
         exposition_route(bytes),
         ask_for_a_socket,
     ]
