@@ -20,6 +20,7 @@ OPEN = (
     "/",
     "/health",
     "/api/v1/health",
+    "/dashboard",
     "/docs",
     "/redoc",
     "/asyncapi",

@@ -27,6 +27,7 @@ _EVERYTHING = [
     "/",
     "/health",
     "/api/v1/health",
+    "/dashboard",
     "/docs",
     "/redoc",
     "/asyncapi",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.http_service import Service, running
 
-PAGES = ["/docs", "/redoc", "/asyncapi"]
+PAGES = ["/docs", "/redoc", "/asyncapi", "/dashboard"]
 
 
 class References(HTMLParser):
@@ -67,6 +67,8 @@ async def test_the_slash_is_seen_with_and_without_the_server_s_raw_path(
         ("/docs", {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}),
         ("/redoc", {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}),
         ("/asyncapi", {"'none'", "'self'"}),
+        # And what is text may not become HTML.
+        ("/dashboard", {"'none'", "'self'", "'script'"}),
     ],
 )
 async def test_a_page_s_policy_forbids_other_hosts(service: Service, page: str, allowed: set[str]) -> None:
@@ -88,6 +90,25 @@ async def test_assets_may_be_kept(service: Service) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("name", ["dashboard.js", "dashboard.css"])
+async def test_the_dashboard_is_asked_for_again_and_costs_a_304(service: Service, name: str) -> None:
+    answer = await service.get(f"/assets/{name}")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    again = await service.get(f"/assets/{name}", If_None_Match=answer.headers["etag"])
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_the_dashboard_writes_no_text_as_html(service: Service) -> None:
+    policy = (await service.get("/dashboard")).headers["content-security-policy"]
+    assert "require-trusted-types-for 'script'" in policy
+    assert "trusted-types 'none'" in policy
+    assert not re.search(
+        r"innerHTML|insertAdjacentHTML|document\.write|\beval\b",
+        (await service.get("/assets/dashboard.js")).text,
+    )
+
+
 async def test_the_title_is_the_operator_s_and_escaped() -> None:
     async with running(api_title="Stats & <b>more</b>") as service:
         assert "<title>Stats &amp; &lt;b&gt;more&lt;/b&gt;</title>" in (await service.get("/docs")).text
@@ -104,7 +125,9 @@ async def test_the_index_links_to_what_is_there(service: Service) -> None:
         assert (await service.get(link.replace("{stream_id}", "lofi"))).status_code == expected
 
 
-@pytest.mark.parametrize("url", ["/openapi.json", "/asyncapi.json", "/assets/swagger-ui.css"])
+@pytest.mark.parametrize(
+    "url", ["/openapi.json", "/asyncapi.json", "/assets/swagger-ui.css", "/assets/dashboard.js"]
+)
 async def test_what_is_large_is_sent_as_the_client_takes_it(service: Service, url: str) -> None:
     plain = await service.get(url, Accept_Encoding="identity")
     assert "content-encoding" not in plain.headers

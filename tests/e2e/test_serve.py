@@ -67,6 +67,7 @@ async def test_a_first_start_answers_everything(service: Service) -> None:
         *(
             "/",
             "/health",
+            "/dashboard",
             "/docs",
             "/redoc",
             "/asyncapi",

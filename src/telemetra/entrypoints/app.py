@@ -26,6 +26,7 @@ from telemetra.entrypoints.cache.layer import CachedReads, ResponseCache
 from telemetra.entrypoints.http import asyncapi, openapi
 from telemetra.entrypoints.http.answers import require_readable_position
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
+from telemetra.entrypoints.http.dashboard import dashboard_route
 from telemetra.entrypoints.http.documentation import Documents, documentation_routes
 from telemetra.entrypoints.http.exports.streaming import PACE_STATE, Pace
 from telemetra.entrypoints.http.exposition import exposition_route
@@ -125,7 +126,7 @@ def api_routes(settings: Settings, gate: Gate) -> list[ControllerRouterHandler]:
 
 def page_routes(documents: Documents, title: str) -> list[ControllerRouterHandler]:
     """Return the routes of what is looked at in a browser, and of what it loads."""
-    return [*documentation_routes(documents, title), get_asset]
+    return [*documentation_routes(documents, title), dashboard_route(title), get_asset]
 
 
 def route_templates(settings: Settings) -> Iterator[str]:

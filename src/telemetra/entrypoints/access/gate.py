@@ -39,8 +39,8 @@ from telemetra.settings import Settings
 
 OPERATORS_PATHS: Final = frozenset({"/health", "/api/v1/health", "/metrics"})
 """Those who ask there have an address and no name, and no token; nothing of the data is there."""
-_PUBLIC: Final = re.compile(r"/|/(docs|redoc|asyncapi|(open|async)api\.json)/?|/assets/[^/]+")
-"""What says how the service is used."""
+_PUBLIC: Final = re.compile(r"/|/(docs|redoc|asyncapi|(open|async)api\.json|dashboard)/?|/assets/[^/]+")
+"""What says how the service is used; and a page that asks for a token itself."""
 _OF_STREAM: Final = re.compile(r"/(?:api/v1/streams|ws/live)/([^/]+)(?:/.*)?")
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
 

@@ -131,7 +131,8 @@ async def _announce(settings: Settings, port: int, demo_stands: anyio.Event | No
                     break
             await anyio.sleep(0.05)
     live = f" and ws://{authority}/ws/live/{DEMO_STREAM}" if demo_stands else ""
-    click.echo(f"Telemetra is up: look at http://{authority}/docs{live} (Ctrl-C ends it).")
+    url = f"http://{authority}"
+    click.echo(f"Telemetra is up: look at {url}/dashboard, {url}/docs{live} (Ctrl-C ends it).")
 
 
 class _NotingWriter:

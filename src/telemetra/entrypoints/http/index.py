@@ -15,6 +15,7 @@ from telemetra.entrypoints.http.operations import Documented, operation
 VERSION: Final = version("telemetra")
 
 _LINKS: Final[Mapping[str, str]] = {
+    "dashboard": "/dashboard",
     "documentation": "/docs",
     "reference": "/redoc",
     "openapi": "/openapi.json",

@@ -37,6 +37,9 @@ _ASSETS: Final = {
     "redoc.js": ("pages", _JAVASCRIPT, _KEPT),
     "asyncapi.js": ("pages", _JAVASCRIPT, _KEPT),
     "asyncapi.css": ("pages", _CSS, _KEPT),
+    # Asked for again each time, at the price of a 304: kept for a day they would outlive the API that they were built for.
+    "dashboard.js": ("pages", _JAVASCRIPT, CACHE_CONTROL),
+    "dashboard.css": ("pages", _CSS, CACHE_CONTROL),
     "favicon.svg": ("pages", "image/svg+xml", _KEPT),
 }
 """Of each file: its folder, its media type, and how long a client may keep it."""

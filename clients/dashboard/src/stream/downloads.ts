@@ -1,0 +1,78 @@
+/** Links to a stream's rows as files. Where a token is needed, which no link can carry, the page fetches what the link names. */
+
+import { element } from "../elements.js";
+import type { Session } from "../session.js";
+import type { Range } from "../chart/view.js";
+
+interface Download {
+  readonly label: string;
+  readonly of: "metrics" | "moments";
+  readonly format: string;
+  readonly ofRange: boolean;
+}
+
+const DOWNLOADS: readonly Download[] = [
+  { label: "Windows in view, CSV", of: "metrics", format: "csv", ofRange: true },
+  { label: "Windows in view, NDJSON", of: "metrics", format: "ndjson", ofRange: true },
+  { label: "All windows, CSV", of: "metrics", format: "csv", ofRange: false },
+  { label: "Moments, CSV", of: "moments", format: "csv", ofRange: false },
+  { label: "Moments as chapters", of: "moments", format: "chapters", ofRange: false },
+  { label: "Moments as EDL", of: "moments", format: "edl", ofRange: false },
+];
+
+export function downloads(
+  session: Session,
+  streamId: string,
+  range: () => Range,
+  failed: (error: unknown) => void,
+  signal: AbortSignal,
+): HTMLElement {
+  const href = (download: Download): string => {
+    const query = new URLSearchParams({ format: download.format });
+    if (download.ofRange) {
+      const { from, to } = range();
+      query.set("start_time", new Date(from).toISOString());
+      query.set("end_time", new Date(to).toISOString());
+    }
+    return session.address(`api/v1/streams/${encodeURIComponent(streamId)}/${download.of}?${query}`);
+  };
+  const links = DOWNLOADS.map((download) => {
+    const link = element("a", { download: true, href: href(download) }, download.label);
+    link.addEventListener("click", (event) => {
+      link.href = href(download);
+      if (session.token !== null) {
+        event.preventDefault();
+        const ending = download.format === "chapters" ? "chapters.txt" : download.format;
+        void save(link.href, session.token, `${streamId}-${download.of}.${ending}`).catch(failed);
+      }
+    });
+    return element("li", {}, link);
+  });
+  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("ul", {}, ...links));
+  menu.addEventListener("toggle", () => {
+    links.forEach((item, index) => item.querySelector("a")?.setAttribute("href", href(DOWNLOADS[index] as Download)));
+  });
+  // An open menu is in the way of what is below it.
+  const pressed = (event: PointerEvent): void => {
+    menu.open &&= event.target instanceof Node && menu.contains(event.target);
+  };
+  document.addEventListener("pointerdown", pressed, { signal });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && menu.open) {
+      event.stopPropagation();
+      menu.open = false;
+      menu.querySelector("summary")?.focus();
+    }
+  });
+  return menu;
+}
+
+async function save(address: string, token: string, name: string): Promise<void> {
+  const answer = await fetch(address, { headers: { Authorization: `Bearer ${token}` } });
+  if (!answer.ok) {
+    throw new Error(`The service answered ${answer.status}.`);
+  }
+  const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
