@@ -11,11 +11,8 @@ NAMES_DATA_DIR := ^[[:space:]]*(export[[:space:]]+)?TELEMETRA_DATA_DIR[[:space:]
 TESTS ?= tests
 POSTGRES_BIN ?=
 REDIS_BIN ?=
-# What the TypeScript in clients/ is made with. Only who changes it needs Node: what is served is in the repository.
-NODE_TOOLS := $(if $(shell command -v npm),clients/node_modules/.installed)
-
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-faults check format coverage bench bench-detector bench-http bench-live bench-soak fuzz openapi types clients test-browser lock wheel check-wheel clean
+.PHONY: help install install-dev run test test-faults check format coverage bench bench-detector bench-http bench-live bench-soak fuzz openapi types clients test-browser node-tools lock wheel check-wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +26,7 @@ run: .venv/.installed ## Start PostgreSQL, Valkey, the service and a demo stream
 	@TELEMETRA_DATA_DIR="$${TELEMETRA_DATA_DIR:-$$(grep -Eqs '$(NAMES_DATA_DIR)' .env || echo "$(CURDIR)/.telemetra")}" \
 		exec $(BIN)/telemetra serve --demo
 
-test: .venv/.installed-dev $(NODE_TOOLS) ## Run the whole suite on real engines; TESTS=, POSTGRES_BIN=, REDIS_BIN= choose
+test: .venv/.installed-dev node-tools ## Run the whole suite on real engines; TESTS=, POSTGRES_BIN=, REDIS_BIN= choose
 	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
 		$(BIN)/pytest $(TESTS)
 
@@ -37,17 +34,17 @@ test-faults: .venv/.installed-dev ## Run the slow faults too: `make test` leaves
 	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
 		$(BIN)/pytest -m slow_fault --dist=load $(TESTS)
 
-test-browser: .venv/.installed-dev $(NODE_TOOLS) ## Run what needs a browser: the dashboard, and the TypeScript client in it
+test-browser: .venv/.installed-dev node-tools ## Run what needs a browser: the dashboard, and the TypeScript client in it
 	TELEMETRA_TEST_POSTGRES_BIN="$(POSTGRES_BIN)" TELEMETRA_TEST_REDIS_BIN="$(REDIS_BIN)" \
 		$(BIN)/pytest -m browser $(TESTS)
 
-check: .venv/.installed-dev $(NODE_TOOLS) ## Check format, lint, types and layers
+check: .venv/.installed-dev node-tools ## Check format, lint, types and layers
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(if $(NODE_TOOLS),npm --prefix clients run --silent check,@echo "No npm: clients/ is not checked." >&2)
+	@if [ -e clients/node_modules/.installed ]; then npm --prefix clients run --silent check; fi
 
 format: .venv/.installed-dev ## Format, and mend what lint can mend
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -123,6 +120,12 @@ clean: ## Remove what the targets made, but not the embedded data
 	$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
 	@touch $@
 
+# What the TypeScript in clients/ is made with. Only who changes it needs Node: what is served is in the repository.
+node-tools:
+	@if ! command -v npm > /dev/null; then echo "No npm here: clients/ is left out." >&2; \
+		elif ! $(MAKE) --no-print-directory clients/node_modules/.installed; then \
+		echo "npm could not install what clients/ is made with: it is left out." >&2; fi
+
 clients/node_modules/.installed: clients/package-lock.json
-	npm --prefix clients ci --silent
+	npm --prefix clients ci --loglevel=error
 	@touch $@
