@@ -321,7 +321,8 @@ async def test_a_role_without_a_grant_is_one_line(
         finally:
             await owner.execute("drop owned by stateless; drop role stateless")
     assert code == 1
-    assert "permission denied for table telemetra_state" in error
+    assert "this role lacks delete on removals, execute on telemetra_restamp(integer), select on" in error
+    assert "grant delete on removals to stateless;" in error
     assert "Traceback" not in error
 
 

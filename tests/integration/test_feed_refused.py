@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from telemetra.adapters.postgres.connections import open_pool
 from telemetra.adapters.postgres.epoch import Epoch
 from telemetra.adapters.postgres.feed import PostgresFeed
 from telemetra.adapters.postgres.migrations import migrate
+from telemetra.domain.changes import Step
 from telemetra.domain.errors import DatabaseUnavailable
 from tests.databases import connected, to_address
 from tests.engines import test_binaries
@@ -72,3 +75,58 @@ async def test_a_right_that_is_taken_away_is_told_as_such(granted: PostgresAddre
         feed = PostgresFeed(pool, Epoch(), service, interval_seconds=0.02)
         assert not await leads(feed)
         assert "permission denied for table moments" in await why_it_is_lost(feed)
+
+
+async def first_led_step(feed: PostgresFeed) -> Step:
+    steps = feed.lead(lambda: None)
+    assert isinstance(steps, AsyncGenerator)
+    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(steps):
+        return await anext(steps)
+
+
+async def test_a_role_that_may_not_lead_is_told_so_once(granted: PostgresAddress) -> None:
+    service = dataclasses.replace(granted, user=SERVICE, password="choose-one")
+    async with connected(granted) as owner, open_pool(service) as pool:
+        await owner.execute(f"revoke delete on removals from {SERVICE}")
+        feed = PostgresFeed(pool, Epoch(), service, interval_seconds=0.02)
+        with capture_logs() as logs:
+            assert not await leads(feed)
+            assert not await leads(feed)
+        assert logs == [
+            {
+                "event": "change_feed_lead_refused",
+                "reason": "permission denied for table removals",
+                "log_level": "warning",
+            }
+        ]
+        await owner.execute(f"grant delete on removals to {SERVICE}")
+        await first_led_step(feed)
+
+
+async def test_a_database_that_takes_no_writes_is_led_all_the_same(database: PostgresAddress) -> None:
+    async with connected(database) as owner, open_pool(database) as pool:
+        await owner.execute(f"alter database {database.database} set default_transaction_read_only = on")
+        feed = PostgresFeed(pool, Epoch(), database, interval_seconds=0.02)
+        with capture_logs() as logs:
+            await first_led_step(feed)
+        assert [line["event"] for line in logs] == ["removals_not_trimmed", "change_feed_led"]
+        assert logs[0]["log_level"] == "warning"
+        assert "read-only transaction" in logs[0]["reason"]
+
+
+async def test_a_restored_dump_in_a_database_that_takes_no_writes_keeps_nobody_from_leading(
+    database: PostgresAddress,
+) -> None:
+    async with connected(database) as owner, open_pool(database) as pool:
+        await owner.execute("insert into streams (stream_id) values ('s')")
+        await owner.execute(
+            "alter table streams disable trigger all; update streams set revision = '1000000000'"
+        )
+        await owner.execute("alter table streams enable trigger all")
+        await owner.execute(f"alter database {database.database} set default_transaction_read_only = on")
+        feed = PostgresFeed(pool, Epoch(), database, interval_seconds=0.02)
+        with capture_logs() as logs:
+            await first_led_step(feed)
+        (told,) = [line for line in logs if line["event"] == "database_restored"]
+        assert told["log_level"] == "error"
+        assert "default_transaction_read_only" in told["reason"]

@@ -128,3 +128,23 @@ async def test_a_role_without_grants_is_told_so_at_the_start(granted: PostgresAd
     service = dataclasses.replace(granted, user=SERVICE, password="choose-one")
     with pytest.raises(DatabaseUnavailable, match="permission denied for table telemetra_schema"):
         await require_newest_schema(service)
+
+
+@pytest.mark.parametrize(
+    ("right", "grant"),
+    [
+        ("delete on removals", "grant delete on removals to telemetra_service;"),
+        ("update on telemetra_state", "grant update on telemetra_state to telemetra_service;"),
+        ("select on moments", "grant select on moments to telemetra_service;"),
+    ],
+)
+async def test_a_service_that_lacks_a_right_is_refused_at_the_start_with_the_grant(
+    granted: PostgresAddress, right: str, grant: str
+) -> None:
+    async with connected(granted) as owner:
+        await owner.execute(f"revoke {right} from {SERVICE}")
+    service = dataclasses.replace(granted, user=SERVICE, password="choose-one")
+    with pytest.raises(DatabaseUnavailable) as refused:
+        async with open_postgres(service, live_interval_seconds=0.01):
+            pass
+    assert f"this role lacks {right}. As the owner of the tables: {grant}" in str(refused.value)

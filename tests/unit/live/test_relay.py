@@ -298,6 +298,21 @@ async def test_whatever_breaks_is_told_and_tried_again() -> None:
     assert sum(log["event"] == "live_relay_failed" for log in logs) >= 4
 
 
+async def test_what_breaks_it_again_and_again_is_told_once() -> None:
+    database, bus = MemoryDatabase(), MemoryLiveBus()
+
+    def break_the_feed(process: Process, _: BusSubscription) -> None:
+        process.feed.faults = [RuntimeError("the feed") for _ in range(3)]
+
+    with capture_logs() as logs:
+        async with a_process(database, bus, prepare=break_the_feed) as process:
+            await process.taken.until(lambda: process.feed.faults == [])
+            await process.taken.reaches(write(database, 1))
+    told = [log["part"] for log in logs if log["event"] == "live_relay_failed"]
+    assert "lead" in told
+    assert len(told) == len(set(told))
+
+
 async def test_standing_in_is_tried_again_when_it_breaks() -> None:
     database, bus = MemoryDatabase(), MemoryLiveBus()
     assert database.take_lead()

@@ -21,6 +21,7 @@ from telemetra.adapters.postgres.examination import examine_postgres
 from telemetra.adapters.postgres.feed import PostgresFeed
 from telemetra.adapters.postgres.probe import PostgresProbe
 from telemetra.adapters.postgres.readers import READS, PostgresMetrics, PostgresMoments, PostgresStreams
+from telemetra.adapters.postgres.rights import require_rights
 from telemetra.adapters.postgres.schema import SCHEMA_REVISION, find_schema_revision, require_newest_schema
 from telemetra.adapters.postgres.writer import PostgresWriter
 from telemetra.domain.ports import PoolUse
@@ -70,11 +71,12 @@ async def open_postgres(
     Open the service's side of the database.
 
     Raises:
-        DatabaseUnavailable: it can't be reached; the message names the address and the reason.
+        DatabaseUnavailable: it can't be reached, or this role lacks a right; the message names the address and the reason.
 
     """
     epoch = Epoch()
     async with first_connection(address) as connection:
+        await require_rights(connection, address)
         await epoch.refresh(connection)
         identity = str(await connection.fetchval(change_statements.IDENTITY))
     ends = ends_by_itself(address)

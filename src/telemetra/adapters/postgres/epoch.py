@@ -102,7 +102,7 @@ class Renewal:
         from the beginning. It takes many short transactions; when it is interrupted, the next call does the rest.
 
         Raises:
-            DatabaseUnavailable: this role may not do it; nothing has happened.
+            DatabaseUnavailable: this role may not do it, or the database takes no writes; nothing has happened.
             OSError, TimeoutError, asyncpg.PostgresError: the connection is lost.
 
         """
@@ -115,6 +115,11 @@ class Renewal:
             raise DatabaseUnavailable(
                 f"A new epoch can't begin: {error}. Run `telemetra epoch renew` as the owner of the tables, and grant "
                 "who serves what the README lists."
+            ) from error
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            raise DatabaseUnavailable(
+                f"A new epoch can't begin: {error}. Something has set default_transaction_read_only: reset it, and run "
+                "`telemetra epoch renew`."
             ) from error
         return int(restamped)
 

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from telemetra.adapters.postgres import change_statements, statements
-from telemetra.adapters.postgres.connections import PostgresAddress, PostgresPool, Record
+from telemetra.adapters.postgres.connections import REFUSED, PostgresAddress, PostgresPool, Record
 from telemetra.adapters.postgres.epoch import Epoch
 from telemetra.adapters.postgres.follower import FOLLOWER_LOST, PostgresFollower, open_follower
 from telemetra.adapters.postgres.rows import to_change, to_moment, to_stream, to_window
@@ -45,6 +45,8 @@ class PostgresFeed:
         self._epoch = epoch
         self._address = address
         self._interval_seconds = interval_seconds
+        self._lead_is_refused = False
+        """Whether it was told that this role may not lead, and still may not."""
 
     async def snapshot(self, stream_id: str, *, windows: int, moments: int) -> StreamSnapshot:
         # The one before the reading: what was read in an older history must not pass for a newer one's.
@@ -128,7 +130,7 @@ class PostgresFeed:
         try:
             async with self._follower() as follower:
                 await follower.win_lead()
-                led = True
+                led, self._lead_is_refused = True, False
                 _log.info("change_feed_led")
                 async with aclosing(
                     follower.steps(start(), beat_seconds=_BEAT_SECONDS, wanted=wanted)
@@ -138,6 +140,10 @@ class PostgresFeed:
         except FOLLOWER_LOST as error:
             if led:
                 _log.warning("change_feed_lead_lost", reason=str(error) or type(error).__name__)
+            elif isinstance(error, REFUSED) and not self._lead_is_refused:
+                # Who only follows needs less: nothing else would tell that nobody can lead.
+                self._lead_is_refused = True
+                _log.warning("change_feed_lead_refused", reason=str(error))
 
     def _follower(self) -> AbstractAsyncContextManager[PostgresFollower]:
         return open_follower(self._address, self._epoch, interval_seconds=self._interval_seconds)

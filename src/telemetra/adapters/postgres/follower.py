@@ -11,7 +11,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from time import time
@@ -77,6 +77,8 @@ class PostgresFollower:
         self._interval_seconds = interval_seconds
         self._asked_at: float | None = None
         self._wanted: WantedStreams = every_stream
+        self._may_trim = True
+        """Whether the database takes writes, as far as is known."""
 
     async def win_lead(self) -> None:
         """
@@ -96,6 +98,8 @@ class PostgresFollower:
             if self._epoch.is_renewed(answer["epoch"]):
                 await self._answer(self._epoch.refresh(self._connection))
             await asyncio.sleep(_CONTEND_SECONDS)
+        # That writes are refused is for who leads to tell: all others met it, too.
+        await self._trim(0)
         await self._mend_restored(renewal)
 
     async def _mend_restored(self, renewal: Renewal) -> None:
@@ -120,7 +124,9 @@ class PostgresFollower:
         await self._answer(connection.fetchrow(change_statements.STAND_AND_HORIZON))
         await self._answer(connection.fetch(change_statements.CHANGES, [], [], 1, None))
         await self._answer(connection.fetch(change_statements.TOUCHED, [], [], 1))
-        await self._answer(connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, 0))
+        # To be refused the writing is no reason not to lead: the statement is prepared all the same.
+        with suppress(asyncpg.ReadOnlySQLTransactionError):
+            await self._answer(connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, 0))
         await self._answer(connection.fetchval(change_statements.SNAPSHOT_TEXT))
         await self._answer(is_restored(connection))
 
@@ -230,10 +236,24 @@ class PostgresFollower:
             if self._asked_at is not None and loop.time() > self._asked_at + _ANSWER_SECONDS:
                 self._connection.terminate()
 
-    async def _trim(self) -> float:
-        """Forget some removals that are too old, and return in how many seconds to look again."""
-        trimming = self._connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, _TRIM_ROWS)
-        return _TRIM_MORE_SECONDS if await self._answer(trimming) == _TRIM_ROWS else _TRIM_EVERY_SECONDS
+    async def _trim(self, rows: int = _TRIM_ROWS) -> float:
+        """
+        Forget some removals that are too old, and return in how many seconds to look again.
+
+        Where the database takes no writes they stay, until it does: that is told once.
+        """
+        trimming = self._connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, rows)
+        try:
+            trimmed = await self._answer(trimming)
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            if self._may_trim:
+                _log.warning("removals_not_trimmed", reason=str(error))
+            self._may_trim = False
+            return _TRIM_EVERY_SECONDS
+        if not self._may_trim:
+            _log.info("removals_trimmed_again")
+        self._may_trim = True
+        return _TRIM_MORE_SECONDS if trimmed == _TRIM_ROWS else _TRIM_EVERY_SECONDS
 
 
 @asynccontextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Final
 
 import asyncpg
 
 from telemetra.adapters.postgres import examination_statements as statements
 from telemetra.adapters.postgres.epoch import is_restored
+from telemetra.adapters.postgres.rights import find_missing_rights
 from telemetra.adapters.postgres.schema import SCHEMA_REVISION
 from telemetra.adapters.postgres.server_checks import Examined
 from telemetra.domain.errors import SchemaOutdated
@@ -36,23 +36,14 @@ async def check_schema(server: Examined) -> list[Finding]:
 
 async def check_rights(server: Examined) -> list[Finding]:
     """Compare with what the README grants who serves."""
-    privileges, objects = zip(*statements.RIGHTS, strict=True)
-    rows = await server.connection.fetch(statements.MISSING_RIGHTS, privileges, objects)
-    if not rows:
+    missing = await find_missing_rights(server.connection)
+    if missing is None:
         return [ok("postgres.rights", f"{server.address.user} may do all that serving takes")]
-    role = await server.connection.fetchval(statements.WHO)
-    missing = sorted((row["privilege"], row["object"]) for row in rows)
-    grants = [
-        f"grant {privilege} on {'function ' if privilege == 'execute' else ''}"
-        f"{', '.join(thing for _, thing in of_privilege)} to {role};"
-        for privilege, of_privilege in groupby(missing, key=lambda pair: pair[0])
-    ]
-    lacking = ", ".join(f"{privilege} on {thing}" for privilege, thing in missing)
     return [
         problem(
             "postgres.rights",
-            f"{server.address.user} lacks: {lacking}",
-            "\n".join(["As the owner of the tables:", *grants]),
+            f"{server.address.user} lacks: {missing}",
+            "\n".join(["As the owner of the tables:", *missing.grants]),
         )
     ]
 

@@ -25,6 +25,7 @@ from telemetra.entrypoints.meters import Meters
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 2.0
+_TELL_AGAIN_SECONDS: Final = 60.0
 _LONE_BEAT_SECONDS: Final = 1.0
 """So often a leader that nobody else hears says that it is there: for whoever may come."""
 
@@ -131,12 +132,16 @@ class Relay:
         """Do a part of the work anew whenever it ends or breaks, soon at first; the others go on meanwhile."""
         loop = asyncio.get_running_loop()
         pause_seconds = _FIRST_PAUSE_SECONDS
+        told, tell_again_at = "", 0.0
         while True:
             began = loop.time()
             try:
                 await part()
-            except Exception:  # noqa: BLE001  (whatever broke it, listeners wait for the next attempt)
-                _log.exception("live_relay_failed", part=name)
+            except Exception as error:  # noqa: BLE001  (whatever broke it, listeners wait for the next attempt)
+                # What breaks it each time anew would fill a disk with one and the same traceback.
+                if told != (told := repr(error)) or loop.time() >= tell_again_at:
+                    tell_again_at = loop.time() + _TELL_AGAIN_SECONDS
+                    _log.exception("live_relay_failed", part=name)
             if loop.time() - began > _LONGEST_PAUSE_SECONDS:
                 pause_seconds = _FIRST_PAUSE_SECONDS
             await asyncio.sleep(self._jitter.uniform(pause_seconds / 2, pause_seconds))
