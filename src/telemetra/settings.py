@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from msgspec import Meta
 from platformdirs import user_data_path
 
 from telemetra.env_file import read_env_file
+from telemetra.setting_names import find_in_environment, find_in_file
 from telemetra.setting_values import (
     ValueUnusable,
     convert,
@@ -36,7 +36,6 @@ PostgresSsl = Literal["disable", "prefer", "require", "verify-ca", "verify-full"
 _SECRET = {"secret": True}
 _PASSWORD = {"secret": True, "verbatim": True}
 """Taken as it stands: space around it may be a part of it."""
-_OUR_PREFIXES: Final = ("POSTGRES_", "REDIS_SSL_", "LIVE_", "CACHE_", "TELEMETRA_")
 _ADDRESS: Final = {
     "POSTGRES_HOST": (
         *("postgres_port", "postgres_user", "postgres_password", "postgres_db"),
@@ -233,19 +232,18 @@ def find_oversights(
     settings: Settings, environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env")
 ) -> list[str]:
     """
-    Find what can be used and is hardly meant: names in `env_file` that are nearly ours, an address without its host.
+    Find what can be used and is hardly meant: names in `env_file` and the environment that are nearly ours, an address
+    without its host.
 
     Nothing, where another process of ours has handed over all settings (`to_environ`): that one has told.
     """
-    if _is_handed_over(os.environ if environ is None else environ):
+    environ = os.environ if environ is None else environ
+    if _is_handed_over(environ):
         return []
     names = [field.name.upper() for field in dataclasses.fields(Settings)]
     written, _ = read_env_file(env_file)
-    oversights = [
-        f"{env_file}: {name} is not a setting{_suggestion(name, names)}"
-        for name in written
-        if name.upper().startswith(_OUR_PREFIXES) and name not in names
-    ]
+    oversights = [f"{env_file}: {told}" for told in find_in_file(written, names)]
+    oversights += [f"environment: {told}" for told in find_in_environment(environ, names)]
     defaults = Settings()
     for naming, engine, embedded in (
         ("POSTGRES_HOST", "database", settings.embedded_postgres),
@@ -260,11 +258,6 @@ def find_oversights(
 def _have(names: Sequence[str]) -> str:
     *most, last = [name.upper() for name in names]
     return f"{', '.join(most)} and {last} have" if most else f"{last} has"
-
-
-def _suggestion(name: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name.upper(), names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:

@@ -63,6 +63,19 @@ def test_a_file_that_may_not_be_read_is_a_problem(file: Path) -> None:
         ("export Live_Heartbeet=3", "Live_Heartbeet is not a setting; did you mean LIVE_HEARTBEAT?"),
         ("CACHE_TTL_METRIC=3", "CACHE_TTL_METRIC is not a setting; did you mean CACHE_TTL_METRICS?"),
         ("TELEMETRA_XYZZY_PLUGH=3", "TELEMETRA_XYZZY_PLUGH is not a setting"),
+        ("API_TOKEN_FILE=/x", "API_TOKEN_FILE is not a setting; did you mean API_TOKENS_FILE?"),
+        ("TRUSTED_PROXY=10.0.0.1", "TRUSTED_PROXY is not a setting; did you mean TRUSTED_PROXIES?"),
+        ("DRAIN_SECOND=5", "DRAIN_SECOND is not a setting; did you mean DRAIN_SECONDS?"),
+        ("RATE_LIMIT=5", "RATE_LIMIT is not a setting; did you mean RATE_LIMIT_PER_MINUTE?"),
+        ("ALLOWED_HOST=a.example", "ALLOWED_HOST is not a setting; did you mean ALLOWED_HOSTS?"),
+        ("CORS_ORIGIN=*", "CORS_ORIGIN is not a setting; did you mean CORS_ORIGINS?"),
+        ("HTTP_MAX_CONNECTION=5", "HTTP_MAX_CONNECTION is not a setting; did you mean HTTP_MAX_CONNECTIONS?"),
+        ("REDIS_HOST=cache", "REDIS_HOST is not a setting; did you mean REDIS_URL?"),
+        ("LOGLEVEL=DEBUG", "LOGLEVEL is not a setting; did you mean LOG_LEVEL?"),
+        (
+            "OTEL_SERVICE_NAME=x",
+            "OTEL_SERVICE_NAME has no effect here: OpenTelemetry reads the environment alone",
+        ),
     ],
 )
 def test_a_name_that_is_nearly_a_setting_is_told(file: Path, written: str, told: str) -> None:
@@ -70,9 +83,28 @@ def test_a_name_that_is_nearly_a_setting_is_told(file: Path, written: str, told:
     assert oversights_of(file) == [f"{file}: {told}"]
 
 
-def test_names_of_other_programs_and_of_the_environment_are_left_alone(file: Path) -> None:
-    file.write_text("COMPOSE_PROJECT_NAME=x\nPOSTGRES_HOST=db\n")
-    assert oversights_of(file, POSTGRES_HOSTT="db") == []
+def test_names_of_other_programs_are_left_alone(file: Path) -> None:
+    file.write_text("COMPOSE_PROJECT_NAME=x\nHTTP_PROXY=x\nAPI_KEY=x\nLOG_FILE=x\nPOSTGRES_HOST=db\n")
+    given_to_containers = {
+        f"{service}_{name}": "tcp://10.0.0.1:5432"
+        for service in ("POSTGRES", "TELEMETRA", "REDIS")
+        for name in (
+            "SERVICE_HOST",
+            "SERVICE_PORT",
+            "PORT_5432_TCP",
+            "PORT_5432_TCP_ADDR",
+            "PORT_5432_TCP_PORT",
+        )
+    }
+    others = {"HOSTNAME": "x", "LOGNAME": "x", "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x", "PORTS": "x"}
+    assert oversights_of(file, **given_to_containers, **others) == []
+
+
+def test_a_name_in_the_environment_that_is_nearly_a_setting_is_told(file: Path) -> None:
+    assert oversights_of(file, API_TOKEN_FILE="/x", TRUSTED_PROXY="x", DRAIN_SECOND=" ") == [
+        "environment: API_TOKEN_FILE is not a setting; did you mean API_TOKENS_FILE?",
+        "environment: TRUSTED_PROXY is not a setting; did you mean TRUSTED_PROXIES?",
+    ]
 
 
 def test_an_address_without_a_host_is_told(file: Path) -> None:
