@@ -47,36 +47,49 @@ def configure_logging(level: str = "INFO", log_format: Literal["auto", "json", "
         logger_factory=_StandardError,
         cache_logger_on_first_use=True,
     )
-    _requests.is_on = logging.getLevelNamesMapping()[level] <= logging.INFO
+    least = logging.getLevelNamesMapping()[level]
+    _requests.levels = frozenset(
+        name for name, number in (("info", logging.INFO), ("debug", logging.DEBUG)) if number >= least
+    )
     _route_standard_library(level, rendering)
 
 
-def log_request(
+def tells_json() -> bool:
+    """Whether lines are JSON, as far as that was said."""
+    return bool(_processors) and _processors[-1] is _to_json
+
+
+def log_request(  # noqa: PLR0913  (the fields of the line, each of them: nothing else is to be made of them)
     method: str,
     path: str,
     status: int,
     milliseconds: float,
     request_id: str,
+    client: str,
     *,
+    token: str | None = None,
     trace_id: str | None = None,
+    level: Literal["info", "debug"] = "info",
 ) -> None:
     """
-    Leave the line of a request.
+    Leave the line of a request: of which client, by its address, and where tokens are asked for, the name of its token.
 
     As JSON it takes a shorter way than other lines, which ends in the same place: there are as many of it as of all others
     together a thousand times.
     """
-    if _processors and _processors[-1] is _to_json:
-        if _requests.is_on:
-            _requests.add(method, path, status, milliseconds, request_id, trace_id)
+    if tells_json():
+        if level in _requests.levels:
+            _requests.add(level, method, path, status, milliseconds, request_id, client, token, trace_id)
         return
-    _log.info(
+    (_log.info if level == "info" else _log.debug)(
         "http_request",
         method=method,
         path=path,
         status=status,
         duration_ms=round(milliseconds, 2),
         request_id=request_id,
+        client=client,
+        **({"token": token} if token else {}),
         **({"trace_id": trace_id} if trace_id else {}),
     )
 
@@ -89,21 +102,26 @@ class _RequestLines:
     """
 
     def __init__(self) -> None:
-        self.is_on = False
+        self.levels: frozenset[str] = frozenset()
+        """Those at which lines are told."""
         self._waiting: list[str] = []
         self._second = -1
         self._time = ""
-        self._paths: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+        """Paths, addresses and names, as JSON writes them."""
         self._called_by: asyncio.AbstractEventLoop | None = None
         """The loop that will write what waits."""
 
-    def add(
+    def add(  # noqa: PLR0913, PLR0917  (as above)
         self,
+        level: str,
         method: str,
         path: str,
         status: int,
         milliseconds: float,
         request_id: str,
+        client: str,
+        token: str | None,
         trace_id: str | None,
     ) -> None:
         now = time.time()
@@ -111,16 +129,15 @@ class _RequestLines:
         if second != self._second:
             self._second = second
             self._time = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        shown = self._paths.get(path)
-        if shown is None:
-            if len(self._paths) >= _PATHS_REMEMBERED:
-                self._paths.clear()
-            shown = self._paths[path] = _encoder.encode(path).decode()
+        texts = self._texts
+        shown = texts.get(path) or self._remember(path)
+        whose = texts.get(client) or self._remember(client)
+        named = f',"token":{texts.get(token) or self._remember(token)}' if token else ""
         traced = f',"trace_id":"{trace_id}"' if trace_id else ""
         self._waiting.append(
-            f'{{"timestamp":"{self._time}.{int((now - second) * 1e6):06d}Z","level":"info","event":"http_request",'
+            f'{{"timestamp":"{self._time}.{int((now - second) * 1e6):06d}Z","level":"{level}","event":"http_request",'
             f'"method":{_encoder.encode(method).decode() if method != "GET" else _GET},"path":{shown},'
-            f'"status":{status},"duration_ms":{milliseconds:.2f},"request_id":"{request_id}"{traced}}}'
+            f'"status":{status},"duration_ms":{milliseconds:.2f},"request_id":"{request_id}","client":{whose}{named}{traced}}}'
         )
         try:
             loop = asyncio.get_running_loop()
@@ -130,6 +147,12 @@ class _RequestLines:
         if self._called_by is not loop:
             self._called_by = loop
             loop.call_soon(self.write)
+
+    def _remember(self, text: str) -> str:
+        if len(self._texts) >= _TEXTS_REMEMBERED:
+            self._texts.clear()
+        shown = self._texts[text] = _encoder.encode(text).decode()
+        return shown
 
     @property
     def is_waiting(self) -> bool:
@@ -154,7 +177,7 @@ class _RequestLines:
 _GET: Final = '"GET"'
 _PIECE_CHARACTERS: Final = 4_000
 """They are ASCII but for a path's letters, which are percent-encoded, too."""
-_PATHS_REMEMBERED: Final = 1_000
+_TEXTS_REMEMBERED: Final = 4_000
 _requests: Final = _RequestLines()
 _log: Final = structlog.get_logger(__name__)
 

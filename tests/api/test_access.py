@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from telemetra.adapters.memory import MemoryCredentials
 from telemetra.domain.access import Grant, digest_of
@@ -328,3 +329,48 @@ async def test_every_answer_tells_browsers_to_make_nothing_else_of_it(service: S
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert len(answer.headers.get_list("content-security-policy")) == 1
+
+
+# --- What the log says of who asks ------------------------------------------------------------------------------------
+
+
+async def test_a_request_s_line_has_the_name_of_its_token_and_the_address_that_a_trusted_proxy_tells() -> (
+    None
+):
+    async with guarded(trusted_proxies=("127.0.0.1",)) as (service, _):
+        forwarded = {"X-Forwarded-For": "203.0.113.7"}
+        asked = [
+            (METRICS, bearer("reader")),
+            # The second time it is kept.
+            (METRICS, bearer("reader")),
+            ("/api/v1/streams/other", bearer("narrow")),
+            (METRICS, bearer("nobody")),
+        ]
+        with capture_logs() as logs:
+            for url, headers in asked:
+                await service.get(url, **headers, **forwarded)
+            await service.client.post("/api/v1/live-tickets", headers=bearer("reader") | forwarded)
+        lines = [line for line in logs if line["event"] == "http_request"]
+        assert [(line["status"], line.get("token"), line["client"]) for line in lines] == [
+            (200, "reader", "203.0.113.7"),
+            (200, "reader", "203.0.113.7"),
+            (403, "narrow", "203.0.113.7"),
+            (401, None, "203.0.113.7"),
+            (201, "reader", "203.0.113.7"),
+        ]
+
+
+async def test_whatever_a_trusted_proxy_tells_is_shown_in_part_only() -> None:
+    async with guarded(trusted_proxies=("127.0.0.1",)) as (service, _):
+        with capture_logs() as logs:
+            await service.get(METRICS, **{"X-Forwarded-For": "x" * 5_000})
+        (line,) = logs
+        assert len(line["client"]) <= 64
+
+
+async def test_who_asks_too_often_is_in_the_log() -> None:
+    async with running(rate_limit_per_minute=1) as service:
+        with capture_logs() as logs:
+            await service.get("/")
+            await service.get("/")
+        assert [(line["status"], line["client"]) for line in logs] == [(200, "127.0.0.1"), (429, "127.0.0.1")]

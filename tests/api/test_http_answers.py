@@ -183,7 +183,19 @@ async def test_one_line_tells_a_request(service: Service, logged: list[EventDict
         "path": "/api/v1/streams/lofi",
         "status": 422,
         "request_id": "r-1",
+        "client": "127.0.0.1",
     }
+
+
+@pytest.mark.parametrize("url", ["/health", "/api/v1/health", "/metrics"])
+async def test_a_probe_that_goes_well_is_told_to_who_debugs_alone(
+    service: Service, logged: list[EventDict], url: str
+) -> None:
+    await service.get(url)
+    await service.get(f"{url}?x=y")
+    assert [line["log_level"] for line in logged if line["status"] == 200] == ["debug"] * 2
+    await service.client.delete(url)
+    assert (logged[-1]["status"], logged[-1]["log_level"]) == (405, "info")
 
 
 @pytest.mark.parametrize("url", ["/health", "/nowhere", "/api/v1/streams?limit=x", "/ws/live/lofi"])

@@ -609,6 +609,7 @@ async def test_a_hit_leaves_a_line_like_any_other() -> None:
             "path": METRICS,
             "status": 200,
             "request_id": "mine",
+            "client": "127.0.0.1",
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -10,6 +11,8 @@ from typing import Any, TypeAlias
 
 import httpx
 import pytest
+import structlog
+from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
 from telemetra.adapters.memory import MemoryCredentials, MemoryDatabase, memory_ports
@@ -181,3 +184,25 @@ async def test_without_tokens_a_ticket_is_had_and_needed_by_nobody() -> None:
         for target in ("/ws/live/lofi", f"/ws/live/lofi?ticket={taken}"):
             async with listen(port, target) as listener:
                 assert (await listener.next())["type"] == "connected"
+
+
+async def test_a_socket_s_lines_tell_whose_it_was(guarded: Open) -> None:
+    async with guarded() as (port, _):
+        with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+            await refused(port, "/ws/live/lofi")
+            await refused(port, "/ws/live/other", additional_headers=bearer("narrow"))
+            await refused(
+                port, "/ws/live/lofi", origin="https://else.example", additional_headers=bearer("reader")
+            )
+            async with listen(port, "/ws/live/lofi", additional_headers=bearer("reader")) as listener:
+                await listener.next()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not any(line["event"] == "live_listener_closed" for line in logs):  # noqa: ASYNC110  (a list)
+                    await asyncio.sleep(0.01)
+        told = [(line["event"], line.get("token"), line["client"]) for line in logs]
+        assert told == [
+            ("live_refused", None, "127.0.0.1"),
+            ("live_refused", "narrow", "127.0.0.1"),
+            ("live_origin_refused", "reader", "127.0.0.1"),
+            ("live_listener_closed", "reader", "127.0.0.1"),
+        ]

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.e2e.service import (
     START_SECONDS,
     Service,
     all_gone,
+    environment,
     external,
     run_telemetra,
     serving,
@@ -224,6 +226,54 @@ async def test_what_is_hardly_meant_in_the_file_is_told_once(data_dir: Path, wor
     assert "did you mean POSTGRES_HOST?" in told[0]["reason"]
     assert "POSTGRES_PASSWORD has no effect" in told[1]["reason"]
     assert "s3cretpw" not in "".join(service.log)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_start_and_an_end_are_told_once(data_dir: Path, workers: int) -> None:
+    async with serving(data_dir, "--workers", str(workers)) as service:
+        started = await service.logged(event="service_started")
+        assert started["address"] == service.url.removeprefix("http://")
+        assert (started["pid"], started["workers"]) == (service.process.pid, workers)
+        assert (started["version"], started["asks_for_tokens"]) == (version("telemetra"), False)
+        assert await service.end() == 0
+    lines = [json.loads(line) for line in service.log]
+    assert [line["event"] for line in lines].count("service_started") == 1
+    assert (lines[-1]["event"], lines[-1]["pid"]) == ("service_stopped", service.process.pid)
+
+
+async def test_whether_tokens_are_asked_for_is_told_at_the_start(data_dir: Path) -> None:
+    tokens = data_dir.parent / "tokens.toml"
+    tokens.touch(mode=0o600)
+    async with serving(data_dir, API_TOKENS_FILE=str(tokens)) as service:
+        assert (await service.logged(event="service_started"))["asks_for_tokens"] is True
+
+
+async def test_where_output_and_log_go_to_one_place_every_line_of_it_is_json(data_dir: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "telemetra", "serve", "--port", "0"),
+        env=environment(data_dir),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=data_dir.parent,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(START_SECONDS):
+        events = []
+        while line := await process.stdout.readline():
+            events.append(json.loads(line)["event"])
+            if events[-1] == "service_started":
+                process.terminate()
+        assert await process.wait() == 0
+    assert events[-1] == "service_stopped"
+
+
+async def test_bad_settings_are_an_event_of_the_log(data_dir: Path) -> None:
+    code, out, error = await run_telemetra(data_dir, "serve", PORT="loud", LIVE_INTERVAL="never")
+    assert (code, out) == (1, "")
+    told = json.loads(error)
+    assert (told["level"], told["event"]) == ("error", "service_failed")
+    assert "PORT: " in told["reason"]
+    assert "LIVE_INTERVAL: " in told["reason"]
 
 
 async def test_several_workers_serve_and_deliver(data_dir: Path) -> None:

@@ -170,13 +170,14 @@ _REQUESTS = """
 import asyncio
 from telemetra.logging import log_request
 async def main():
-    log_request("GET", "/a\\u00e9\\"b", 200, 1.234567, "one")
-    log_request("BREW", "/c", 404, 0.0, "two")
+    log_request("GET", "/a\\u00e9\\"b", 200, 1.234567, "one", "192.0.2.7")
+    log_request("BREW", "/c", 404, 0.0, "two", 'from "a" proxy', token="a \\"name\\"")
     log.info("between")
-    log_request("GET", "/d", 200, 0.5, "three", trace_id="t")
-    log_request("GET", "/e", 200, 0.5, "four")
+    log_request("GET", "/d", 200, 0.5, "three", "", trace_id="t")
+    log_request("GET", "/probe", 200, 0.5, "probe", "", level="debug")
+    log_request("GET", "/e", 200, 0.5, "four", "192.0.2.7")
 asyncio.run(main())
-log_request("GET", "/f", 200, 0.5, "five")
+log_request("GET", "/f", 200, 0.5, "five", "192.0.2.7")
 """
 
 
@@ -195,7 +196,9 @@ def test_requests_lines_are_like_all_others_and_in_order() -> None:
         "status": 200,
         "duration_ms": 1.23,
         "request_id": "one",
+        "client": "192.0.2.7",
     }
+    assert (lines[1]["client"], lines[1]["token"]) == ('from "a" proxy', 'a "name"')
     assert (lines[1]["method"], lines[1]["duration_ms"], lines[3]["trace_id"]) == ("BREW", 0.0, "t")
 
 
@@ -203,3 +206,5 @@ def test_requests_lines_go_by_the_level_and_the_form() -> None:
     assert _lines("configure_logging('WARNING')" + _REQUESTS) == []
     text = _run("configure_logging(log_format='console')" + _REQUESTS).stderr
     assert text.count("http_request") == 5
+    told = [line for line in _lines("configure_logging('DEBUG')" + _REQUESTS) if line["level"] == "debug"]
+    assert [line.get("path") for line in told if line["event"] == "http_request"] == ["/probe"]

@@ -6,9 +6,19 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
+from telemetra.entrypoints.asgi import ReadScope
+
 _NETWORK_BITS: Final = 64
 """Of an IPv6 address: what one customer has whole."""
 _REMEMBERED: Final = 10_000
+_LONGEST_SHOWN: Final = 64
+
+
+def address_of(scope: ReadScope) -> str:
+    """Return the address that a request came from, as the log shows it: after `TRUSTED_PROXIES`, "" where there is none."""
+    client = scope.get("client")
+    # A proxy that is believed may hand on anything.
+    return client[0][:_LONGEST_SHOWN] if client and client[0] else ""
 
 
 @lru_cache(_REMEMBERED)

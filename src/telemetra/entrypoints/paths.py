@@ -17,6 +17,9 @@ from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 
 MAX_STREAM_ID_BYTES: Final = 512
 
+OPERATORS_PATHS: Final = frozenset({"/health", "/api/v1/health", "/metrics"})
+"""Those who ask there have an address and no name, and no token; nothing of the data is there."""
+
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")

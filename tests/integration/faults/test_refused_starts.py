@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -130,7 +131,11 @@ async def assert_told(told: str, settings: Settings, home: Path, *command: str) 
     assert seconds < START_SECONDS
     assert (code, out) == (1, "")
     (line,) = error.splitlines()
-    assert line.startswith("Error: PostgreSQL at ")
+    if command[0] == "serve":
+        event = json.loads(line)
+        assert (event["level"], event["event"]) == ("error", "service_failed")
+        line = event["reason"]
+    assert line.removeprefix("Error: ").startswith("PostgreSQL at ")
     assert told in line
     where = (settings["POSTGRES_HOST"], settings["POSTGRES_PORT"], settings["POSTGRES_DB"])
     assert all(part in line for part in where)

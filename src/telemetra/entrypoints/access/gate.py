@@ -34,11 +34,9 @@ from telemetra.entrypoints.access.tickets import Tickets
 from telemetra.entrypoints.asgi import ReadScope
 from telemetra.entrypoints.clients import client_of
 from telemetra.entrypoints.http.headers import headers_named
-from telemetra.entrypoints.paths import canonical_path, decode_stream_id
+from telemetra.entrypoints.paths import OPERATORS_PATHS, canonical_path, decode_stream_id
 from telemetra.settings import Settings
 
-OPERATORS_PATHS: Final = frozenset({"/health", "/api/v1/health", "/metrics"})
-"""Those who ask there have an address and no name, and no token; nothing of the data is there."""
 _PUBLIC: Final = re.compile(r"/|/(docs|redoc|asyncapi|(open|async)api\.json|dashboard)/?|/assets/[^/]+")
 """What says how the service is used; and a page that asks for a token itself."""
 _OF_STREAM: Final = re.compile(r"/(?:api/v1/streams|ws/live)/([^/]+)(?:/.*)?")

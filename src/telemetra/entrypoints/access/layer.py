@@ -15,6 +15,7 @@ from telemetra.entrypoints.http.cross_origin import ON_EVERY_ANSWER
 from telemetra.entrypoints.http.headers import REQUEST_ID
 from telemetra.entrypoints.http.reads import SEEN_STREAMS
 from telemetra.entrypoints.http.refusals import Refusal, Refusals
+from telemetra.entrypoints.http.request_log import TOKEN_NAME
 from telemetra.entrypoints.live.protocol import CloseCode
 from telemetra.entrypoints.live.socket import REVOCATION
 
@@ -42,6 +43,14 @@ class Gated:
             return
         verdict: Verdict = scope["state"].get(VERDICT) or self._gate.judge(scope)
         scope["state"][VERDICT] = verdict
+        if verdict.grant:
+            scope["state"][TOKEN_NAME] = verdict.grant.name
+            with structlog.contextvars.bound_contextvars(token=verdict.grant.name):
+                await self._judged(scope, receive, send, verdict)
+        else:
+            await self._judged(scope, receive, send, verdict)
+
+    async def _judged(self, scope: Scope, receive: Receive, send: Send, verdict: Verdict) -> None:
         if verdict.refusal:
             refusal = self._refusals.refuse(verdict.refusal, scope["state"]["request_id"])
             if scope["type"] == "http":

@@ -19,6 +19,7 @@ from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.cache.entries import Entry, Headers
 from telemetra.entrypoints.cache.layer import CachedReads, Failure, Wishes, is_too_wide, spelling_of
 from telemetra.entrypoints.cache.questions import Question
+from telemetra.entrypoints.clients import address_of
 from telemetra.entrypoints.http.codings import preferred_coding
 from telemetra.entrypoints.http.cross_origin import CrossOrigin
 from telemetra.entrypoints.http.exports.forms import accepts_json_best
@@ -107,7 +108,7 @@ class FastPath:
                 self._meters.hits_here += 1
                 status, headers, body = await self._told(found, spelling, read.wishes)
             else:
-                with structlog.contextvars.bound_contextvars(request_id=name):
+                with structlog.contextvars.bound_contextvars(request_id=name, client=address_of(scope)):
                     status, headers, body = await self._told(found, spelling, read.wishes)
             if verdict:
                 headers = marked(headers, verdict)
@@ -117,7 +118,11 @@ class FastPath:
         finally:
             seconds = self._clock() - began
             self._meters.note_request("GET", self._routes.of(scope), status, seconds)
-            log_request("GET", shown_path(scope), status, seconds * 1000, name)
+            grant = verdict.grant if verdict else None
+            token = grant.name if grant else None
+            log_request(
+                "GET", shown_path(scope), status, seconds * 1000, name, address_of(scope), token=token
+            )
 
     async def _told(
         self, found: Entry | Question, spelling: bytes, wishes: Wishes

@@ -1,4 +1,4 @@
-"""How every command fails: one line that says what is wrong, no traceback, exit code 1."""
+"""How every command fails: one line that says what is wrong, no traceback, exit code 1; a service's line is one of its log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 
 from telemetra.bootstrap import DataDirectoryInUse, EngineFailed, TokensUnreadable, TracesImpossible
 from telemetra.domain.errors import TelemetraError
-from telemetra.logging import configure_logging
+from telemetra.logging import configure_logging, tells_json
 from telemetra.settings import Settings, SettingsInvalid, find_oversights, load_settings
 
 _KNOWN: Final = (SettingsInvalid, EngineFailed, DataDirectoryInUse, TokensUnreadable, TracesImpossible)
@@ -37,3 +37,25 @@ def one_line_failures(**given: Any) -> Iterator[Settings]:
     except (*_KNOWN, TelemetraError) as error:
         told = "; ".join([str(error), *getattr(error, "__notes__", ())])
         raise click.ClickException(told) from error
+
+
+@contextmanager
+def service_failures(**given: Any) -> Iterator[Settings]:
+    """
+    Do as `one_line_failures`, but where the log is JSON the line is one of its own: whoever collects it reads nothing else.
+
+    Raises:
+        click.ClickException: with the message; click prints it and exits with 1.
+        click.exceptions.Exit: the log has the message.
+
+    """
+    # For settings that can't be used, and so don't say how to log.
+    configure_logging()
+    try:
+        with one_line_failures(**given) as settings:
+            yield settings
+    except click.ClickException as error:
+        if not tells_json():
+            raise
+        _log.error("service_failed", reason=error.format_message())
+        raise click.exceptions.Exit(error.exit_code) from error

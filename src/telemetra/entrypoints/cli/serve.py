@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import anyio
@@ -28,10 +30,11 @@ from telemetra.domain.ports import StreamWriter
 from telemetra.domain.streams import Stream
 from telemetra.domain.windows import WindowSummary
 from telemetra.entrypoints.cli.demo import DEMO_STREAM, run_demo
-from telemetra.entrypoints.cli.failures import one_line_failures
+from telemetra.entrypoints.cli.failures import service_failures
 from telemetra.entrypoints.cli.listening import CannotListen, bind
 from telemetra.entrypoints.meters import MULTIPROCESS_VARIABLE
 from telemetra.entrypoints.server import Config, Server, Supervisor, allow_open_files
+from telemetra.logging import tells_json
 from telemetra.settings import Settings, to_environ
 
 _BACKLOG: Final = 2048
@@ -60,7 +63,8 @@ def serve_command(*, host: str | None, port: int | None, workers: int, demo: boo
     Example:  telemetra serve --demo
               POSTGRES_HOST=db REDIS_URL=redis://cache telemetra serve --host 0.0.0.0 --workers 4
     """
-    with one_line_failures(host=host, port=port) as settings, _clean_end():
+    began = monotonic()
+    with service_failures(host=host, port=port) as settings, _clean_end():
         make_tracing(settings)
         allow_open_files()
         listener = _listen(settings)
@@ -71,12 +75,13 @@ def serve_command(*, host: str | None, port: int | None, workers: int, demo: boo
         ):
             portal.call(_try_ports, running)
             os.environ.update(to_environ(running))
-            tasks = _start_tasks(portal, running, listener, demo=demo)
+            tasks = _start_tasks(portal, running, listener, workers, demo=demo)
             try:
                 _serve(running, listener, workers)
             finally:
                 for task in tasks:
                     task.cancel()
+    _log.info("service_stopped", pid=os.getpid(), seconds=round(monotonic() - began, 3))
 
 
 @contextmanager
@@ -108,17 +113,20 @@ async def _try_ports(settings: Settings) -> None:
 
 
 def _start_tasks(
-    portal: BlockingPortal, settings: Settings, listener: socket.socket, *, demo: bool
+    portal: BlockingPortal, settings: Settings, listener: socket.socket, workers: int, *, demo: bool
 ) -> list[Any]:
     demo_stands = portal.call(anyio.Event) if demo else None
-    tasks = [portal.start_task_soon(_announce, settings, listener.getsockname()[1], demo_stands)]
+    tasks = [portal.start_task_soon(_announce, settings, listener, workers, demo_stands)]
     if demo_stands:
         tasks.append(portal.start_task_soon(_run_demo, settings, demo_stands))
     return tasks
 
 
-async def _announce(settings: Settings, port: int, demo_stands: anyio.Event | None) -> None:
+async def _announce(
+    settings: Settings, listener: socket.socket, workers: int, demo_stands: anyio.Event | None
+) -> None:
     """Say where to look once the service answers, and the demo stream has its history."""
+    bound, port = listener.getsockname()[:2]
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  (compared, not bound)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if demo_stands:
@@ -130,9 +138,28 @@ async def _announce(settings: Settings, port: int, demo_stands: anyio.Event | No
                 if answer.is_success:
                     break
             await anyio.sleep(0.05)
+    _log.info(
+        "service_started",
+        version=version("telemetra"),
+        address=f"[{bound}]:{port}" if ":" in bound else f"{bound}:{port}",
+        pid=os.getpid(),
+        workers=workers,
+        asks_for_tokens=settings.api_tokens_file is not None,
+    )
+    if tells_json() and _is_one_stream():
+        # Whoever collects both takes each line for JSON.
+        return
     live = f" and ws://{authority}/ws/live/{DEMO_STREAM}" if demo_stands else ""
     url = f"http://{authority}"
     click.echo(f"Telemetra is up: look at {url}/dashboard, {url}/docs{live} (Ctrl-C ends it).")
+
+
+def _is_one_stream() -> bool:
+    """Whether standard output and standard error go to the same place, as under systemd."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
 
 
 class _NotingWriter:

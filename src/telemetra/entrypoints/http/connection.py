@@ -187,7 +187,8 @@ class HttpConnection(HttpToolsProtocol):
         ]
         lines = b"".join(field + b": " + value + b"\r\n" for field, value in headers)
         self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + refusal.body)
-        _log.info("http_request_unreadable", status=int(status), request_id=name)
+        peer = self.client[0] if self.client else ""
+        _log.info("http_request_unreadable", status=int(status), request_id=name, client=peer)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         # To close on what has yet to be read would reset the connection, and the client might lose the answer.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from random import Random
 from time import perf_counter
 from typing import Final
@@ -16,10 +17,11 @@ from typing import Final
 import structlog
 
 from telemetra.entrypoints.asgi import App, Message, ReadScope, Receive, Scope, Send
+from telemetra.entrypoints.clients import address_of
 from telemetra.entrypoints.http.headers import REQUEST_ID, header
 from telemetra.entrypoints.http.problems import PROBLEM_MEDIA_TYPE, encode_problem, internal_problem
 from telemetra.entrypoints.meters import Meters
-from telemetra.entrypoints.paths import sent_path
+from telemetra.entrypoints.paths import OPERATORS_PATHS, sent_path
 from telemetra.entrypoints.route_names import RouteNames
 from telemetra.logging import log_request
 
@@ -27,6 +29,7 @@ _SANE_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACE_PARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _LONGEST_PATH: Final = 1024
 CLIENT_WENT_AWAY: Final = 499
+TOKEN_NAME: Final = "token_name"  # noqa: S105  (where the request's state has the name of its token, once that is known)
 
 _random: Final = Random()  # noqa: S311  (names requests, guards nothing)
 
@@ -36,6 +39,9 @@ _log = structlog.get_logger(__name__)
 class RequestLog:
     """
     The layer. `X-Request-ID` is taken over when it is sane, else made, and stands on the answer and on every line.
+
+    With it stand the client's address and, where tokens are asked for, its token's name. Probes that went well are told at
+    DEBUG alone: supervisors and scrapes ask all day.
 
     A W3C `traceparent` puts its `trace_id` on the lines too. It does not become the request's id: one trace has many
     requests. WebSockets are named likewise; who serves them writes their line.
@@ -54,7 +60,7 @@ class RequestLog:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        names = {"request_id": request_id(scope)}
+        names = {"request_id": request_id(scope), "client": address_of(scope)}
         if trace_id := _trace_id(scope):
             names["trace_id"] = trace_id
         scope.setdefault("state", {}).update(names)
@@ -94,7 +100,13 @@ class RequestLog:
         finally:
             seconds = self._clock() - began
             self._meters.note_request(method, route, status, seconds)
-            log_request(method, path, status, seconds * 1000, name, trace_id=scope["state"].get("trace_id"))
+            is_probe = route in OPERATORS_PATHS and status < HTTPStatus.BAD_REQUEST
+            log_request(
+                *(method, path, status, seconds * 1000, name, scope["state"]["client"]),
+                token=scope["state"].get(TOKEN_NAME),
+                trace_id=scope["state"].get("trace_id"),
+                level="debug" if is_probe else "info",
+            )
 
 
 def request_id(scope: ReadScope) -> str:
