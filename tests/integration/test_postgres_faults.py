@@ -119,6 +119,8 @@ async def test_a_full_pool_is_told_within_the_acquire_bound(own_database: Postgr
         holder = asyncio.ensure_future(pool.run(hold))
         await asyncio.wait_for(taken.wait(), 10)
         assert await seconds_to_refuse(pool.fetch("select 1")) < IN_TIME_SECONDS
+        with pytest.raises(DatabaseUnavailable, match="All 1 connections to the database are at work"):
+            await pool.fetch("select 1")
         done.set()
         await holder
         assert await pool.fetch("select 1")
@@ -244,3 +246,29 @@ async def test_a_server_that_never_answers_is_given_up_in_time(own_database: Pos
 async def enter(address: PostgresAddress) -> None:
     async with open_postgres(address, live_interval_seconds=1):
         pytest.fail("it opened")
+
+
+async def test_a_read_that_can_not_connect_is_told_why_and_not_that_the_pool_is_full(
+    own_database: PostgresAddress,
+) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        nobody = dataclasses.replace(own_database, port=reserved.getsockname()[1])
+        async with open_pool(nobody) as pool:
+            with pytest.raises(
+                DatabaseUnavailable, match=f":{nobody.port}/.* can't be reached: connection refused"
+            ):
+                await pool.fetch("select 1")
+
+
+async def test_reads_that_wait_for_a_server_that_does_not_answer_are_told_so_all_of_them(
+    own_database: PostgresAddress,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        address = dataclasses.replace(
+            own_database, port=port, pool_size=2, acquire_timeout_seconds=SHORT_SECONDS
+        )
+        async with open_pool(address) as pool:
+            told = await asyncio.gather(*(pool.fetch("select 1") for _ in range(5)), return_exceptions=True)
+    assert {str(error) for error in told} == {f"PostgreSQL at {address} can't be reached: no answer in time."}

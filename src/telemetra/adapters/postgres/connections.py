@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -125,9 +127,7 @@ async def connect(address: PostgresAddress, **server_settings: str) -> asyncpg.C
     except REFUSED as error:
         raise _refusal(address, error) from None
     except CONNECTION_LOST as error:
-        reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-        reason = explain_encryption(error, address.tls) or reason
-        raise DatabaseUnavailable(f"PostgreSQL at {address} can't be reached: {reason}.") from error
+        raise _unreachable(address, error) from error
     return connection
 
 
@@ -152,6 +152,19 @@ async def first_connection(address: PostgresAddress) -> AsyncIterator[asyncpg.Co
         connection.terminate()
 
 
+def _unreachable(address: PostgresAddress, error: Exception) -> DatabaseUnavailable:
+    """Return what to raise for a server with which there is no connection."""
+    if isinstance(error, TimeoutError):
+        reason = "no answer in time"
+    elif isinstance(error, OSError) and error.errno in errno.errorcode:
+        # The loop's own text repeats the address in a way of its own.
+        reason = os.strerror(error.errno or 0).lower()
+    else:
+        reason = str(error).rstrip(".")
+    reason = explain_encryption(error, address.tls) or reason
+    return DatabaseUnavailable(f"PostgreSQL at {address} can't be reached: {reason}.")
+
+
 def _refusal(address: PostgresAddress, error: Exception) -> DatabaseUnavailable:
     """Return what to raise for a server that answers, but not this role; in one line, which the server's need not be."""
     reason = " ".join(str(error).split()).rstrip(".")
@@ -174,6 +187,8 @@ class _Lending:
         self._size = size
         self._idle_seconds = idle_seconds
         self._open = 0
+        self._connecting = 0
+        """How many of the open ones have yet to be."""
         self._idle: deque[tuple[Any, float]] = deque()
         """With the time since when, the last to come at the right."""
         self._waiting: deque[asyncio.Future[Any]] = deque()
@@ -183,6 +198,11 @@ class _Lending:
         idle = len(self._idle)
         waiting = sum(1 for handed in self._waiting if not handed.done())
         return PoolUse(used=self._open - idle, idle=idle, size=self._size, waiting=waiting)
+
+    @property
+    def are_all_at_work(self) -> bool:
+        """Whether there is none to have, for work and not for want of the server."""
+        return self._open - self._connecting - len(self._idle) >= self._size
 
     def take_idle(self) -> Any | None:
         """Return a connection that waits for work, if there is one, and has not for too long."""
@@ -229,12 +249,15 @@ class _Lending:
 
     async def _connect(self) -> Any:
         self._open += 1
+        self._connecting += 1
         try:
             return await self._pool.acquire()
         except BaseException:
             self._open -= 1
             self._tell_one(None)
             raise
+        finally:
+            self._connecting -= 1
 
     def _end(self, connection: Any) -> None:
         # One that has ended by itself may be out of the pool already, and says that it can't be ended.
@@ -324,13 +347,19 @@ class PostgresPool:
             self._connections.give(connection)
 
     async def _acquire(self) -> Any:
+        # Asked now: those that still connect when the time is over are not told from those at work.
+        are_all_at_work = self._connections.are_all_at_work
         try:
             async with asyncio.timeout(self._address.acquire_timeout_seconds):
                 return await self._connections.take()
         except REFUSED as error:
             raise _refusal(self._address, error) from None
         except CONNECTION_LOST as error:
-            raise DatabaseUnavailable("No connection to the database could be had in time.") from error
+            if are_all_at_work and isinstance(error, TimeoutError):
+                raise DatabaseUnavailable(
+                    f"All {self._connections.use().size} connections to the database are at work, and none was free in time."
+                ) from error
+            raise _unreachable(self._address, error) from error
 
 
 class _StaleConnection(DatabaseUnavailable):

@@ -6,9 +6,10 @@ Knows nothing of who asked: the routes' framework hands its errors here, and so 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from time import monotonic
 from typing import Any, Final
 
 import structlog
@@ -42,8 +43,16 @@ from telemetra.entrypoints.http.problems import (
 )
 
 _RETRY_AFTER_SECONDS: Final = 1
+_TELL_AGAIN_SECONDS: Final = 10.0
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Told:
+    reason: str
+    again_at: float
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +67,11 @@ class Refusal:
 class Refusals:
     """Makes refusals of errors; with `debug` they tell the text of what nobody foresaw."""
 
-    def __init__(self, *, debug: bool = False) -> None:
+    def __init__(self, *, debug: bool = False, clock: Callable[[], float] = monotonic) -> None:
         self._debug = debug
+        self._clock = clock
+        self._told: dict[str, _Told] = {}
+        """By code, what was told last."""
 
     def handlers(self) -> ExceptionHandlersMap:
         """Return what the framework does about errors: a problem, whatever happens."""
@@ -70,10 +82,26 @@ class Refusals:
         if isinstance(error, (ParametersInvalid, TelemetraError)):
             kind = _kind_of(error)
             if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                # The request's own line says the rest.
-                _log.error("http_request_refused", code=kind.code, reason=str(error))
+                self._tell(kind.code, str(error))
         elif not isinstance(error, HTTPException) or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("http_request_failed", exc_info=error)
+
+    def _tell(self, code: str, reason: str) -> None:
+        """
+        Leave a line, the first time and then now and then; `others` is how many met the same since the last one.
+
+        The request's own line says the rest, and so it does for those others: while a database is away all are refused, and
+        an operator has to find the other lines between theirs.
+        """
+        now = self._clock()
+        told = self._told.get(code)
+        if told and told.reason == reason and now < told.again_at:
+            told.others += 1
+            _log.debug("http_request_refused", code=code, reason=reason)
+            return
+        others = {"others": told.others} if told and told.others else {}
+        _log.error("http_request_refused", code=code, reason=reason, **others)
+        self._told[code] = _Told(reason, now + _TELL_AGAIN_SECONDS)
 
     def refuse(self, error: Exception, request_id: str) -> Refusal:
         """Return what is answered to the request of this name."""
