@@ -35,7 +35,7 @@ from telemetra.adapters.postgres import renew_epoch as renew_postgres_epoch
 from telemetra.adapters.redis import examine_redis, open_redis
 from telemetra.adapters.tokens import TokenFile, TokensUnreadable, examine_tokens
 from telemetra.domain.findings import Finding, note
-from telemetra.domain.ports import Credentials, Ports, StreamWriter, Vitals
+from telemetra.domain.ports import Ports, StreamWriter, Vitals
 from telemetra.entrypoints.app import create_app, route_templates
 from telemetra.entrypoints.lifespan import QuietEnd
 from telemetra.entrypoints.route_names import RouteNames
@@ -200,13 +200,14 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 pools=postgres.pools(),
                 rests_from_redis=redis.answers.rests,
                 refused_stores=redis.answers.refused_stores,
+                tokens_unreadable=credentials is not None and credentials.is_unreadable,
             ),
             ticket_key=postgres.ticket_key,
         )
 
 
 @asynccontextmanager
-async def _open_credentials(settings: Settings) -> AsyncIterator[Credentials | None]:
+async def _open_credentials(settings: Settings) -> AsyncIterator[TokenFile | None]:
     if settings.api_tokens_file is None:
         yield None
         return

@@ -147,7 +147,25 @@ class LiveListener:
 @asynccontextmanager
 async def listening(app: Any, stream_id: str, listener: LiveListener) -> AsyncIterator[None]:
     """Let a listener hear a stream until the end of the block, which begins when the snapshot is there."""
-    scope = {
+    socket = asyncio.create_task(app(_socket(stream_id), listener.receive, listener.send))
+    try:
+        listener.snapshot = await listener.until_told("snapshot")
+        yield
+    finally:
+        await listener.leave()
+        await asyncio.wait_for(socket, PATIENCE_SECONDS)
+
+
+async def sent_away(app: Any, stream_id: str) -> dict[str, Any]:
+    """Return what a listener is told that may not stay."""
+    listener = LiveListener()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await app(_socket(stream_id), listener.receive, listener.send)
+    return await listener.until_told("error")
+
+
+def _socket(stream_id: str) -> dict[str, Any]:
+    return {
         "type": "websocket",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
@@ -161,13 +179,6 @@ async def listening(app: Any, stream_id: str, listener: LiveListener) -> AsyncIt
         "client": ("127.0.0.1", 1),
         "subprotocols": [],
     }
-    socket = asyncio.create_task(app(scope, listener.receive, listener.send))
-    try:
-        listener.snapshot = await listener.until_told("snapshot")
-        yield
-    finally:
-        await listener.leave()
-        await asyncio.wait_for(socket, PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import asyncio
 import re
 
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from telemetra.entrypoints.live.protocol import CloseCode
-from tests.api.http_service import PATIENCE_SECONDS, Service, running
+from tests.api.http_service import PATIENCE_SECONDS, Service, running, sent_away
 
 METRICS = "/api/v1/streams/lofi/metrics"
 
@@ -99,7 +100,8 @@ async def test_listeners_and_what_they_are_told_are_counted(service: Service) ->
         assert (await numbers(service))["telemetra_live_deliveries_total"] - before == 2
     told = await numbers(service)
     assert told["telemetra_live_listeners"] == 0
-    assert told['telemetra_live_closed_total{code="1000"}'] == 2
+    assert told['telemetra_live_closed_total{code="1000",reason="gone"}'] == 2
+    assert told['telemetra_live_opened_total{start="new"}'] == 2
 
 
 async def test_a_client_makes_up_no_label_by_its_close_code_and_says_nothing_in_our_name(
@@ -111,8 +113,8 @@ async def test_a_client_makes_up_no_label_by_its_close_code_and_says_nothing_in_
             await listener.leave(code)
     told = await numbers(service)
     closed = {name: value for name, value in told.items() if name.startswith("telemetra_live_closed_total")}
-    assert closed['telemetra_live_closed_total{code="1000"}'] == 1
-    assert closed['telemetra_live_closed_total{code="other"}'] == 6
+    assert closed['telemetra_live_closed_total{code="1000",reason="gone"}'] == 1
+    assert closed['telemetra_live_closed_total{code="other",reason="gone"}'] == 6
     # What was never counted is told as 0: else Prometheus does not see the first.
     assert {code for name, value in closed.items() if not value for code in re.findall("[0-9]+", name)} == {
         str(code.value) for code in CloseCode
@@ -135,3 +137,30 @@ async def test_who_leads_is_told(service: Service) -> None:
     assert told['telemetra_relay_steps_total{source="lead"}'] >= 1
     assert any(name.startswith("telemetra_build_info{") for name in told)
     assert told["process_resident_memory_bytes"] > 0
+
+
+async def test_why_listeners_find_no_room_is_told() -> None:
+    async with running(live_max_listeners=1) as service:
+        await service.write("lofi", windows=1)
+        with capture_logs() as logs:
+            async with service.listening("lofi"):
+                assert (await sent_away(service.app, "lofi"))["code"] == "too_many_listeners"
+            await sent_away(service.app, "nothing")
+        told = await numbers(service)
+        assert told['telemetra_live_closed_total{code="1013",reason="too_many_listeners"}'] == 1
+        assert told['telemetra_live_closed_total{code="4404",reason="stream_not_found"}'] == 1
+    closed = [line for line in logs if line["event"] == "live_listener_closed"]
+    assert sorted((line["code"], line["reason"]) for line in closed) == [
+        (1000, "gone"),
+        (1013, "too_many_listeners"),
+        (4404, "stream_not_found"),
+    ]
+
+
+async def test_an_address_that_has_too_many_listeners_is_told_from_a_full_server() -> None:
+    async with running(live_max_listeners_per_address=1) as service:
+        await service.write("lofi", windows=1)
+        async with service.listening("lofi"):
+            assert (await sent_away(service.app, "lofi"))["code"] == "too_many_listeners"
+        told = await numbers(service)
+        assert told['telemetra_live_closed_total{code="1013",reason="too_many_listeners_of_address"}'] == 1

@@ -9,7 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import pytest
+from structlog.testing import capture_logs
 
+from telemetra.adapters.memory import MemoryDatabase, memory_ports
+from telemetra.domain.ports import Ports
+from telemetra.entrypoints.app import create_app
 from telemetra.entrypoints.http.connection import HEAD_SECONDS, MAX_HEAD_BYTES, MAX_REQUEST_BYTES
 from telemetra.settings import Settings
 from tests.api.live_server import PATIENCE_SECONDS, run_server
@@ -237,3 +241,45 @@ async def test_a_body_that_came_in_pieces_is_not_counted_to_the_next_head() -> N
         await asyncio.sleep(0)
         writer.write(b"\r\n")
         assert (await _answer(reader))[0] == 200
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[Ports]:
+    yield memory_ports(MemoryDatabase())
+
+
+async def _numbers(pair: Pair) -> dict[str, float]:
+    reader, writer = pair
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+    _, _, body = await _answer(reader)
+    lines = [line for line in body.decode().splitlines() if line.startswith("telemetra_http_")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+async def test_connections_are_counted_and_that_there_is_no_room_is_warned_of_once() -> None:
+    settings = Settings(http_max_connections=2)
+    too_many = 'telemetra_http_refused_total{reason="too_many_connections"}'
+    async with (
+        run_server(create_app(_opened, settings), settings) as (port, _),
+        asyncio.timeout(PATIENCE_SECONDS),
+        _connection(port) as one,
+    ):
+        told = await _numbers(one)
+        assert (told["telemetra_http_connections"], told["telemetra_http_max_connections"]) == (1, 2)
+        assert told[too_many] == 0
+        with capture_logs() as logs:
+            async with _connection(port) as other:
+                assert (await _numbers(other))["telemetra_http_connections"] == 2
+                for _ in range(3):
+                    async with _connection(port) as (refused, _):
+                        assert (await _answer(refused))[0] == 503
+                assert (await _numbers(one))[too_many] == 3
+            while (await _numbers(one))["telemetra_http_connections"] > 1:
+                pass
+        async with _connection(port) as (reader, writer):
+            writer.write(b"nonsense\r\n\r\n")
+            assert (await _answer(reader))[0] == 400
+        assert (await _numbers(one))['telemetra_http_refused_total{reason="bad_request"}'] == 1
+    warned = [line for line in logs if line["log_level"] == "warning"]
+    assert warned == [{"event": "http_connections_full", "max": 2, "log_level": "warning"}]
+    assert [line["open"] for line in logs if line["event"] == "http_connections_free_again"] == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -206,3 +207,25 @@ async def test_a_socket_s_lines_tell_whose_it_was(guarded: Open) -> None:
             ("live_origin_refused", "reader", "127.0.0.1"),
             ("live_listener_closed", "reader", "127.0.0.1"),
         ]
+
+
+async def test_sockets_that_are_not_opened_are_counted_by_the_reason(guarded: Open) -> None:
+    async with guarded() as (port, _):
+        await refused(port, "/ws/live/lofi")
+        await refused(port, "/ws/live/other", additional_headers=bearer("narrow"))
+        for _ in range(2):
+            await refused(port, "/ws/live/lofi", additional_headers=bearer("nobody"))
+        await refused(
+            port, "/ws/live/lofi", origin="https://else.example", additional_headers=bearer("reader")
+        )
+        async with httpx.AsyncClient() as http:
+            told = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+    counted = dict(re.findall(r'^telemetra_live_refused_total\{reason="(\w+)"\} (\S+)$', told, re.MULTILINE))
+    assert counted == {
+        "credential_missing": "1.0",
+        "credential_invalid": "2.0",
+        "access_denied": "1.0",
+        "origin_not_allowed": "1.0",
+        "host_not_allowed": "0.0",
+        "too_many_requests": "0.0",
+    }

@@ -37,6 +37,7 @@ _BY_PROMETHEUS: Final = frozenset({"job", "instance"})
 """Labels that it adds to everything it reads."""
 _NOT_SHOWN: Final = {
     "process_virtual_memory_bytes": "what is reserved says nothing of what is used",
+    "telemetra_tokens_unreadable": "it has an alert, and is 0 else",
 }
 _COLUMNS: Final = 24
 
@@ -258,3 +259,24 @@ def test_the_example_reads_the_numbers_where_they_are_and_these_rules() -> None:
         for selector in _read(expression).selectors
     }
     assert [name for name in asked if dropped.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize("alert", _ALERTS, ids=lambda alert: alert["alert"])
+def test_an_alert_leads_to_a_chapter_of_the_runbook(alert: dict[str, Any]) -> None:
+    path, _, anchor = alert["annotations"]["runbook"].partition("#")
+    titles = re.findall(r"^#+ (.+)$", (_ROOT / path).read_text(), re.MULTILINE)
+    assert anchor in {re.sub("[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_what_keeps_an_alert_quiet_is_another_one() -> None:
+    names = {alert["alert"] for alert in _ALERTS}
+    rules = yaml.safe_load((_DEPLOY / "prometheus" / "alertmanager.yml").read_text())["inhibit_rules"]
+    for rule in rules:
+        (source,) = re.findall('alertname = "(.+)"', rule["source_matchers"][0])
+        target = re.search('alertname =~? "(.+)"', rule["target_matchers"][0])
+        assert source in names
+        assert target
+        assert all(any(re.fullmatch(one, name) for name in names) for one in target[1].split("|"))
+        if re.fullmatch(target[1], source):
+            # None may keep itself quiet.
+            assert f'alertname != "{source}"' in rule["target_matchers"]

@@ -192,8 +192,10 @@ async def test_a_changed_file_counts_soon_and_a_broken_one_not_at_all(tmp_path: 
             path.write_text(broken)
             tokens._refresh()
             assert tokens.find(digest_of("two"))
+            assert tokens.is_unreadable
         path.write_text(_entry("three") + _entry("four"))
         await until("four")
+        assert not tokens.is_unreadable
 
 
 @pytest.mark.parametrize("arguments", [("",), ("a" * 101,), ("\udcff",), ("a", "--stream", "\udcff")])

@@ -261,6 +261,8 @@ class Vitals:
     """Whether answers are no longer shared for a while, after Redis did not answer."""
     refused_stores: int = 0
     """How many answers Redis has not taken so far."""
+    tokens_unreadable: bool = False
+    """Whether the operator's tokens can't be read as they are now, so that those from before count."""
 
 
 @runtime_checkable

@@ -42,6 +42,7 @@ from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import RequestLog
 from telemetra.entrypoints.http.served_pages import get_asset
 from telemetra.entrypoints.http.streams import LIST_READ, STREAM_READ, get_stream, list_streams
+from telemetra.entrypoints.lifespan import HttpConnections, Shared
 from telemetra.entrypoints.live.socket import LiveEntrance, LiveSockets
 from telemetra.entrypoints.live_documentation.socket import LIVE_SOCKET
 from telemetra.entrypoints.meters import Meters
@@ -67,7 +68,8 @@ def create_app(
     meters = Meters()
     response_cache = ResponseCache(settings, clock=clock, meters=meters)
     entrance = LiveEntrance(settings, response_cache, meters)
-    vital_signs = VitalSigns(meters, response_cache, entrance)
+    connections = HttpConnections()
+    vital_signs = VitalSigns(meters, response_cache, entrance, connections)
     refusals = Refusals(debug=settings.debug)
     gate = Gate(settings)
 
@@ -99,10 +101,10 @@ def create_app(
         logging_config=None,
     )
     # From the outside in: a request is named first, and what may answer in place of the routes goes above HeadRequests.
-    inner = HeadRequests(RawPaths(LiveSockets(routes, entrance)))
+    inner = HeadRequests(RawPaths(LiveSockets(Shared(routes, connections), entrance)))
     reads = (LIST_READ, STREAM_READ, METRICS_READ, MOMENTS_READ)
     cached = CachedReads(inner, response_cache, reads, settings, refusals)
-    origins = CrossOrigin(Gated(cached, gate, refusals), settings.cors_origins)
+    origins = CrossOrigin(Gated(cached, gate, refusals, meters), settings.cors_origins)
     names = RouteNames(route_templates(settings))
     outer = RequestLog(origins, meters, names)
     whole: App = FastPath(outer, cached, origins, gate, refusals, meters, names)

@@ -93,8 +93,31 @@ class Meters:
         self.closed = Counter(
             "telemetra_live_closed",
             "Listeners that ended, by the close code: 4408 read nothing for too long, 1013 found no room; other is a client's "
-            "own.",
-            ("code",),
+            "own. And by the reason: the error that they were told, or gone, where it was not this server that closed.",
+            ("code", "reason"),
+            registry=registry,
+        )
+        self.opened = Counter(
+            "telemetra_live_opened",
+            "Listeners that were told where they begin: from their own position (resumed), without one (new), or with one that "
+            "can't be used (snapshot).",
+            ("start",),
+            registry=registry,
+        )
+        for start in ("new", "resumed", "snapshot"):
+            self.opened.labels(start)
+        self.live_refused = Counter(
+            "telemetra_live_refused",
+            "Sockets that were not opened, by the reason: no token or one that is not known or not for this, too many "
+            "requests, a host or a page's origin that is not allowed.",
+            ("reason",),
+            registry=registry,
+        )
+        self.http_refused = Counter(
+            "telemetra_http_refused",
+            "Connections that were answered before there was a request: too_many_connections, or what can't be read "
+            "(bad_request), comes too slowly (request_timeout) or is too large (too_large).",
+            ("reason",),
             registry=registry,
         )
         self.steps = Counter(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 from telemetra.domain.ports import Ports
 from telemetra.entrypoints.cache.layer import ResponseCache
 from telemetra.entrypoints.http.index import VERSION
+from telemetra.entrypoints.lifespan import REFUSED_REASONS, HttpConnections
 from telemetra.entrypoints.live.socket import LiveEntrance
 from telemetra.entrypoints.meters import Meters
 
@@ -24,12 +26,18 @@ _LOOK_SECONDS: Final = 1.0
 class VitalSigns:
     """Looks at the parts of a running application."""
 
-    def __init__(self, meters: Meters, cache: ResponseCache, entrance: LiveEntrance) -> None:
+    def __init__(
+        self, meters: Meters, cache: ResponseCache, entrance: LiveEntrance, connections: HttpConnections
+    ) -> None:
         self._meters = meters
         self._cache = cache
         self._entrance = entrance
         self._ports: Ports | None = None
         self._refused_stores = 0
+        self._connections = connections
+        self._refused_told: Counter[str] = Counter()
+        for reason in REFUSED_REASONS:
+            meters.http_refused.labels(reason)
 
     @asynccontextmanager
     async def open(self, ports: Ports) -> AsyncIterator[None]:
@@ -68,9 +76,26 @@ class VitalSigns:
         store = self._cache.store
         told("telemetra_cache_entries", "Answers that are kept in the process.", len(store))
         told("telemetra_cache_bytes", "What the answers take that are kept in the process.", store.size_bytes)
+        self._look_at_connections()
         self._look_at_live()
         if self._ports:
             self._look_at_ports(self._ports)
+
+    def _look_at_connections(self) -> None:
+        told, connections = self._meters.set, self._connections
+        told(
+            "telemetra_http_connections",
+            "HTTP connections that are open, idle ones too; listeners are none of them.",
+            connections.open,
+        )
+        told(
+            "telemetra_http_max_connections",
+            "HTTP connections that may be open at a time; 0: another server bounds them.",
+            connections.most or 0,
+        )
+        for reason, number in connections.refused.items():
+            self._meters.http_refused.labels(reason).inc(number - self._refused_told[reason])
+            self._refused_told[reason] = number
 
     def _look_at_live(self) -> None:
         told, relay, hub = self._meters.set, self._entrance.relay, self._entrance.hub
@@ -123,6 +148,12 @@ class VitalSigns:
             "telemetra_shared_cache_breaker_open",
             "Whether answers are not shared for a while, since Redis did not answer.",
             vitals.rests_from_redis,
+        )
+        told(
+            "telemetra_tokens_unreadable",
+            "Whether the file of tokens can't be used as it is now, so that the tokens from before count.",
+            vitals.tokens_unreadable,
+            of_several="max",
         )
         self._meters.refused_stores.inc(vitals.refused_stores - self._refused_stores)
         self._refused_stores = vitals.refused_stores

@@ -63,6 +63,8 @@ class TokenFile:
         self._path = path
         self._stamp = self._seen = self._look()
         self._grants = read_grants(path)
+        self.is_unreadable = False
+        """Whether the file can't be used as it is now, so that the tokens from before count."""
 
     def find(self, token_id: bytes) -> Grant | None:
         grant = self._grants.get(token_id)
@@ -92,8 +94,10 @@ class TokenFile:
         try:
             self._grants = read_grants(self._path)
         except TokensUnreadable as error:
+            self.is_unreadable = True
             _log.error("tokens_unreadable", reason=str(error))
         else:
+            self.is_unreadable = False
             _log.info("tokens_read", tokens=len(self._grants))
 
     def _look(self) -> tuple[int, int, int] | None:

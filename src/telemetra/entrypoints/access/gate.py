@@ -45,6 +45,12 @@ _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
 _LOOK_SECONDS: Final = 1.0
 _LOOKED_AT_ONCE: Final = 500
 
+REFUSED: Final[tuple[type[TelemetraError], ...]] = (
+    *(CredentialMissing, CredentialInvalid, AccessDenied),
+    *(HostNotAllowed, TooManyRequests),
+)
+"""What a verdict may refuse with."""
+
 Headers = list[tuple[bytes, bytes]]
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from telemetra.domain.access import Grant
-from telemetra.entrypoints.access.gate import Gate, Headers, Verdict
+from telemetra.entrypoints.access.gate import REFUSED, Gate, Headers, Verdict
 from telemetra.entrypoints.asgi import App, Message, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.http.answers import CACHE_CONTROL
 from telemetra.entrypoints.http.cross_origin import ON_EVERY_ANSWER
@@ -18,6 +18,7 @@ from telemetra.entrypoints.http.refusals import Refusal, Refusals
 from telemetra.entrypoints.http.request_log import TOKEN_NAME
 from telemetra.entrypoints.live.protocol import CloseCode
 from telemetra.entrypoints.live.socket import REVOCATION
+from telemetra.entrypoints.meters import Meters
 
 VERDICT: Final = "verdict"
 """Where the request's state has the verdict on it."""
@@ -31,8 +32,11 @@ _log = structlog.get_logger(__name__)
 class Gated:
     """The layer. Who has judged a request already leaves the verdict in its state: each counts once."""
 
-    def __init__(self, app: App, gate: Gate, refusals: Refusals) -> None:
+    def __init__(self, app: App, gate: Gate, refusals: Refusals, meters: Meters) -> None:
         self._app = app
+        self._meters = meters
+        for error in REFUSED:
+            meters.live_refused.labels(error.code)
         self._gate = gate
         self._refusals = refusals
 
@@ -59,6 +63,7 @@ class Gated:
                 told = [*refusal.headers, *verdict.headers, *ON_EVERY_ANSWER]
                 told.append((REQUEST_ID.lower().encode(), scope["state"]["request_id"].encode()))
                 await _refuse_socket(scope, receive, send, replace(refusal, headers=told))
+                self._meters.live_refused.labels(verdict.refusal.code).inc()
                 _log.info("live_refused", code=verdict.refusal.code, status=refusal.status)
             return
 

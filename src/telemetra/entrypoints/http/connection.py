@@ -20,6 +20,7 @@ from telemetra.entrypoints.asgi import BREAK_OFF
 from telemetra.entrypoints.http.headers import REQUEST_ID
 from telemetra.entrypoints.http.refusals import Refusals
 from telemetra.entrypoints.http.request_log import made_request_id
+from telemetra.entrypoints.lifespan import CONNECTIONS, HttpConnections
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of a request's line and headers; counted by what is read at once, so that it may be a read more."""
@@ -30,7 +31,18 @@ HEAD_SECONDS: Final = 10.0
 """A request's line and headers have to be here by then."""
 
 _LINGER_SECONDS: Final = 1.0
+_ROOM_AGAIN: Final = 0.9
+"""Of the connections that there may be: above that the next refusal is no news."""
 _HEAD_TOO_LARGE: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+_REASONS: Final[dict[HTTPStatus, str]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: TooManyConnections.code,
+    HTTPStatus.BAD_REQUEST: "bad_request",
+    HTTPStatus.REQUEST_TIMEOUT: "request_timeout",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "too_large",
+}
+"""What each refusal is counted by."""
 
 _refusals: Final = Refusals()
 _log = structlog.get_logger(__name__)
@@ -54,14 +66,20 @@ class HttpConnection(HttpToolsProtocol):
         state: Any = self.server_state
         self._all: set[HttpConnection] = state.__dict__.setdefault("http_connections", set())
         """Those of the same server that are open."""
+        self._told: HttpConnections = self.app_state.get(CONNECTIONS) or HttpConnections()
+        self._told.most = self._max_connections
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._extensions = {BREAK_OFF: transport.close}
         if self._max_connections is not None and len(self._all) >= self._max_connections:
+            if not self._told.is_full:
+                self._told.is_full = True
+                _log.warning("http_connections_full", max=self._max_connections)
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
             return
         self._all.add(self)
+        self._told.open = len(self._all)
         # One that connects and says nothing is to go, too.
         self._await_more()
 
@@ -141,6 +159,11 @@ class HttpConnection(HttpToolsProtocol):
     def _leave(self) -> None:
         self._all.discard(self)
         self._end_waiting()
+        told = self._told
+        told.open = len(self._all)
+        if told.is_full and told.open <= _ROOM_AGAIN * (told.most or 0):
+            told.is_full = False
+            _log.info("http_connections_free_again", open=told.open)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (what the stock class would say)
         """Refuse what the parser does not take; its own bound is that of a path."""
@@ -188,6 +211,7 @@ class HttpConnection(HttpToolsProtocol):
         lines = b"".join(field + b": " + value + b"\r\n" for field, value in headers)
         self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + refusal.body)
         peer = self.client[0] if self.client else ""
+        self._told.refused[_REASONS[status]] += 1
         _log.info("http_request_unreadable", status=int(status), request_id=name, client=peer)
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from telemetra.entrypoints.live.ending import no_room
+from telemetra.entrypoints.live.ending import TOO_MANY_OF_ADDRESS, no_room
 
 _FILES_FOR_OTHERS: Final = 256
 """Requests, the database, Redis, and those who are just being told that there is no room."""
@@ -43,7 +43,7 @@ class Admission:
         if self._listeners >= self.max_listeners:
             raise no_room("The server has as many listeners as it takes.")
         if self._by_address[address] >= self._max_per_address:
-            raise no_room("Your address has as many listeners as it may have.")
+            raise no_room("Your address has as many listeners as it may have.", TOO_MANY_OF_ADDRESS)
         self._listeners += 1
         self._by_address[address] += 1
         try:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
-from telemetra.domain.errors import DatabaseUnavailable, TelemetraError
+from telemetra.domain.errors import (
+    AccessDenied,
+    CredentialInvalid,
+    DatabaseUnavailable,
+    PositionInvalid,
+    StreamNotFound,
+    TelemetraError,
+)
 from telemetra.entrypoints.live.protocol import CloseCode, close_code
 
 COME_BACK_WITHIN_MS: Final[dict[int, tuple[int, int]]] = {
@@ -21,19 +28,46 @@ COME_BACK_WITHIN_MS: Final[dict[int, tuple[int, int]]] = {
 _jitter: Final = Random()  # noqa: S311  (spreads reconnects, guards nothing)
 
 
+GONE: Final = "gone"
+"""The cause of an ending that is not ours."""
+
+TOO_MANY: Final = "too_many_listeners"
+TOO_MANY_OF_ADDRESS: Final = "too_many_listeners_of_address"
+
+CAUSES: Final[dict[int, tuple[str, ...]]] = {
+    CloseCode.POLICY: ("too_many_messages", "message_invalid", CredentialInvalid.code, AccessDenied.code),
+    CloseCode.TOO_LARGE: ("message_invalid",),
+    CloseCode.INTERNAL: ("internal_error",),
+    CloseCode.RESTART: ("server_restarting", PositionInvalid.code),
+    CloseCode.TRY_AGAIN: (TOO_MANY, TOO_MANY_OF_ADDRESS, DatabaseUnavailable.code),
+    CloseCode.STREAM_NOT_FOUND: (StreamNotFound.code,),
+    CloseCode.TOO_SLOW: ("too_slow",),
+}
+"""Why we close, by the code that we close with."""
+
+
 class ListenerEnded(Exception):
     """
     The conversation is over.
 
     With an `error` (its code, and a detail for people) the client gets that before the socket is closed. `gone`: the
-    other side, or the server under us, has closed it already and nothing can be sent.
+    other side, or the server under us, has closed it already and nothing can be sent. The `cause` is for the operator, where
+    it says more than the error's code.
     """
 
-    def __init__(self, code: int, error: tuple[str, str] | None = None, *, gone: bool = False) -> None:
+    def __init__(
+        self,
+        code: int,
+        error: tuple[str, str] | None = None,
+        *,
+        gone: bool = False,
+        cause: str | None = None,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.error = error
         self.gone = gone
+        self.cause = cause or (error[0] if error else GONE)
 
     @classmethod
     def because(cls, error: TelemetraError) -> ListenerEnded:
@@ -74,6 +108,6 @@ def client_gone(code: int) -> ListenerEnded:
     return ListenerEnded(code, gone=True)
 
 
-def no_room(detail: str) -> ListenerEnded:
+def no_room(detail: str, cause: str = TOO_MANY) -> ListenerEnded:
     """Return the ending for a listener too many."""
-    return ListenerEnded(CloseCode.TRY_AGAIN, ("too_many_listeners", detail))
+    return ListenerEnded(CloseCode.TRY_AGAIN, (TOO_MANY, detail), cause=cause)

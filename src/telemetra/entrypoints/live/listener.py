@@ -131,6 +131,7 @@ class Listener:
     async def _open(self, since: Position | None) -> None:
         reading = await self._first_reading(since)
         resumed = reading is not None
+        self._hub.meters.opened.labels("resumed" if resumed else "snapshot" if since else "new").inc()
         if reading is None:
             reading = await self._hub.readings.snapshot(self.stream_id)
         connected = ConnectedMessage(

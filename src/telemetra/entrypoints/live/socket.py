@@ -22,7 +22,7 @@ from telemetra.domain.positions import Position
 from telemetra.entrypoints.asgi import App, ReadScope, Receive, Scope, Send
 from telemetra.entrypoints.clients import client_of
 from telemetra.entrypoints.live.admission import Admission, is_origin_allowed
-from telemetra.entrypoints.live.ending import ListenerEnded, internal_error, server_restarts
+from telemetra.entrypoints.live.ending import CAUSES, GONE, ListenerEnded, internal_error, server_restarts
 from telemetra.entrypoints.live.hub import HubClosed, LiveHub, StepWatcher, utc_now
 from telemetra.entrypoints.live.inbox import Inbox
 from telemetra.entrypoints.live.listener import Listener, error_burst
@@ -46,6 +46,7 @@ _ONLY_OURS: Final = frozenset(
 )
 """From a client they say nothing of this server: its library closes with 1011 when its own ping was not answered."""
 _OTHER_CODE: Final = "other"
+ORIGIN_REFUSED: Final = "origin_not_allowed"
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +68,11 @@ class LiveEntrance:
         )
         """Who counts the listeners."""
         for code in (*_CODES, _OTHER_CODE):
-            self.meters.closed.labels(code)
+            self.meters.closed.labels(code, GONE)
+        for close_code, causes in CAUSES.items():
+            for cause in causes:
+                self.meters.closed.labels(str(int(close_code)), cause)
+        self.meters.live_refused.labels(ORIGIN_REFUSED)
 
     @property
     def hub(self) -> LiveHub:
@@ -117,6 +122,7 @@ class LiveEntrance:
             await receive()
             if not self._is_welcome(scope):
                 await send({"type": "websocket.close", "code": int(CloseCode.POLICY), "reason": ""})
+                self.meters.live_refused.labels(ORIGIN_REFUSED).inc()
                 _log.info("live_origin_refused", origin=_origins(scope)[0])
                 return
             await send({"type": "websocket.accept"})
@@ -181,11 +187,12 @@ class _Conversation:
             ending = await self._outcome(entrance, known=known)
             await self._outlet.ended()
         finally:
-            entrance.meters.closed.labels(_counted(ending)).inc()
+            entrance.meters.closed.labels(*_counted(ending)).inc()
             _log.info(
                 "live_listener_closed",
                 stream_id=self._stream_id,
                 code=int(ending.code),
+                reason=ending.cause,
                 seconds=round(loop.time() - began, 3),
                 messages=self._messages,
             )
@@ -245,11 +252,11 @@ class _Conversation:
             listener.end(ended)
 
 
-def _counted(ending: ListenerEnded) -> str:
-    """Return the code that an ending is counted by: few of the thousands that a client may close with."""
+def _counted(ending: ListenerEnded) -> tuple[str, str]:
+    """Return the code and the cause that an ending is counted by: few of the thousands that a client may close with."""
     code = str(int(ending.code))
     is_clients_own = ending.gone and ending.code in _ONLY_OURS
-    return code if code in _CODES and not is_clients_own else _OTHER_CODE
+    return (code if code in _CODES and not is_clients_own else _OTHER_CODE), ending.cause
 
 
 def _values(scope: ReadScope, name: bytes) -> list[str]:
