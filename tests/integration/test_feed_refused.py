@@ -77,6 +77,24 @@ async def test_a_right_that_is_taken_away_is_told_as_such(granted: PostgresAddre
         assert "permission denied for table moments" in await why_it_is_lost(feed)
 
 
+async def test_what_was_told_to_be_lost_is_told_to_be_back(granted: PostgresAddress) -> None:
+    service = dataclasses.replace(granted, user=SERVICE, password="choose-one")
+    async with connected(granted) as owner, open_pool(service) as pool:
+        await owner.execute(f"revoke select on moments from {SERVICE}")
+        feed = PostgresFeed(pool, Epoch(), service, interval_seconds=0.02)
+        with capture_logs() as logs:
+            following = asyncio.ensure_future(anext(aiter(feed.steps())))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not logs:  # noqa: ASYNC110  (a list tells nobody)
+                    await asyncio.sleep(0.05)
+                await owner.execute(f"grant select on moments to {SERVICE}")
+                await following
+        assert [(line["event"], line["log_level"]) for line in logs] == [
+            ("change_feed_lost", "warning"),
+            ("change_feed_back", "info"),
+        ]
+
+
 async def first_led_step(feed: PostgresFeed) -> Step:
     steps = feed.lead(lambda: None)
     assert isinstance(steps, AsyncGenerator)

@@ -166,3 +166,29 @@ async def test_a_bus_that_is_closed_leaves_no_task(redis_url: str, namespace: st
     ):
         pass
     assert asyncio.all_tasks() == before
+
+
+async def test_a_connection_that_was_lost_is_told_once_and_that_it_hears_again(
+    redis_url: str, namespace: str
+) -> None:
+    async with (
+        proxied(redis_url) as (way, far),
+        open_redis(redis_url, namespace=namespace, publish_seconds=PUBLISH_SECONDS) as near,
+        open_redis(far, namespace=namespace) as redis,
+        hearing(redis.bus) as hearer,
+    ):
+        with capture_logs() as logs:
+            await way.cut()
+            async with asyncio.timeout(BOUND_SECONDS):
+                while not logs:  # noqa: ASYNC110  (a list tells nobody)
+                    await asyncio.sleep(0.01)
+            await way.restore()
+            async with asyncio.timeout(BOUND_SECONDS):
+                while len(logs) < 2:  # noqa: ASYNC110  (a list tells nobody)
+                    await asyncio.sleep(0.01)
+        await near.bus.publish(a_step(1))
+        assert await hearer.next() == a_step(1)
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("live_bus_lost", "warning"),
+        ("live_bus_heard_again", "info"),
+    ]

@@ -71,6 +71,12 @@ async def test_a_full_redis_refuses_and_reads_go_on() -> None:
             assert not redis.answers.rests
             await operator.flushall()
             assert await redis.answers.get(b"k") is None
+            await operator.config_set("maxmemory", "0")
+            with capture_logs() as logs:
+                for _ in range(2):
+                    redis.answers.put(b"taken", b"content", ttl_seconds=60)
+                    assert await redis.answers.get(b"taken") == b"content"
+            assert [line["event"] for line in logs] == ["shared_cache_takes_again"]
 
 
 def test_a_breaker_rests_longer_each_time_and_lets_one_decide() -> None:

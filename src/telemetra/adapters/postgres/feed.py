@@ -115,6 +115,8 @@ class PostgresFeed:
                     aclosing(follower.steps(position, beat_seconds=_BEAT_SECONDS)) as steps,
                 ):
                     async for step in steps:
+                        if delay_seconds != _SHORTEST_DELAY_SECONDS:
+                            _log.info("change_feed_back")
                         position, delay_seconds = step.after, _SHORTEST_DELAY_SECONDS
                         yield step
             except FOLLOWER_LOST as error:

@@ -94,6 +94,8 @@ class RedisAnswers:
             self.refused_stores += 1
             if not self._refusing:
                 _log.warning("shared_cache_refuses", reason=str(refusal))
+        elif refusal is None and self._refusing:
+            _log.info("shared_cache_takes_again")
         if refusal is None or isinstance(refusal, ResponseError):
             self._refusing = refusal is not None
 

@@ -76,10 +76,14 @@ class RedisBusSubscription:
 
     async def steps(self) -> AsyncIterator[Step]:
         pause_seconds = _FIRST_PAUSE_SECONDS
+        is_lost = False
         while True:
             try:
                 async with self._listening() as connection:
                     pause_seconds = _FIRST_PAUSE_SECONDS
+                    if is_lost:
+                        _log.info("live_bus_heard_again")
+                    is_lost = False
                     assembly = StepAssembly()
                     while True:
                         if step := self._take(assembly, *await _next_message(connection)):
@@ -87,6 +91,7 @@ class RedisBusSubscription:
             except REDIS_LOST as error:
                 if pause_seconds == _FIRST_PAUSE_SECONDS:
                     _log.warning("live_bus_lost", reason=str(error) or type(error).__name__)
+                is_lost = True
             await asyncio.sleep(self._jitter.uniform(pause_seconds / 2, pause_seconds))
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
 
