@@ -115,25 +115,43 @@ def _unreadable(path: Path) -> str | None:
     return None
 
 
-def explain(error: BaseException, prefix: str, host_setting: str) -> str | None:
-    """Return in one line what TLS has to do with an error, and which setting mends it; None: nothing."""
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a connection came to nothing, and what mends it, each without a full stop; as text both in one line."""
+
+    found: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.found}: {self.advice}" if self.advice else self.found
+
+    def as_advice(self) -> str:
+        """Return what mends it as a sentence of its own; empty where nothing is known."""
+        return f"{self.advice[0].upper()}{self.advice[1:]}." if self.advice else ""
+
+
+def explain(error: BaseException, prefix: str, host_setting: str) -> Explanation | None:
+    """Return what TLS has to do with an error, and which setting mends it; None: nothing."""
     failure = next((one for one in chain(error) if isinstance(one, ssl.SSLError)), None)
     if isinstance(failure, ssl.SSLCertVerificationError):
         reason = failure.verify_message.rstrip(".")
         if failure.verify_code in _NAMES_ANOTHER_HOST:
-            return f"its certificate is of another host ({reason}): write the host in {host_setting} as that does"
+            return Explanation(
+                f"its certificate is of another host ({reason})",
+                f"write the host in {host_setting} as that does",
+            )
+        found = f"its certificate can't be trusted ({reason})"
         if failure.verify_code == _HAS_EXPIRED:
-            return f"its certificate can't be trusted ({reason}): the server needs a new one"
-        return (
-            f"its certificate can't be trusted ({reason}): {prefix}_ROOT_CERT names the file of the authorities "
-            "that may sign it"
-        )
+            return Explanation(found, "the server needs a new one")
+        return Explanation(found, f"{prefix}_ROOT_CERT names the file of the authorities that may sign it")
     if failure is None:
         return None
     reason = (failure.reason or str(failure)).rpartition("ALERT_")[2].replace("_", " ").lower()
     if "certificate" in reason or reason == "unknown ca":
-        return f"it refuses our certificate ({reason}): {prefix}_CERT and _KEY name the one to show"
-    return f"TLS with it fails ({reason})"
+        return Explanation(
+            f"it refuses our certificate ({reason})", f"{prefix}_CERT and _KEY name the one to show"
+        )
+    return Explanation(f"TLS with it fails ({reason})")
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

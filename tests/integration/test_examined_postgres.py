@@ -21,6 +21,7 @@ from telemetra.adapters.postgres import examination_statements as statements
 from telemetra.adapters.postgres.server_checks import OWN_CONNECTIONS
 from telemetra.adapters.postgres.tables import metadata
 from telemetra.domain.changes import Step
+from telemetra.domain.errors import DatabaseUnavailable
 from telemetra.domain.findings import Finding, Status
 from tests.contract.proxy import Proxy
 from tests.databases import connected, to_address
@@ -114,7 +115,52 @@ def test_the_rights_expected_are_those_that_the_readme_grants() -> None:
 async def test_an_unreachable_server_is_one_problem(database: PostgresAddress) -> None:
     (finding,) = await examine(dataclasses.replace(database, port=1))
     assert (finding.check, finding.status) == ("postgres.reachable", Status.PROBLEM)
+    assert finding.found == f"{dataclasses.replace(database, port=1)}: connection refused"
     assert "POSTGRES_PORT" in finding.advice
+
+
+async def test_a_host_that_is_not_there_is_told_as_such(database: PostgresAddress) -> None:
+    (finding,) = await examine(dataclasses.replace(database, host="nowhere.invalid"))
+    assert "there is no such host" in finding.found
+
+
+@asynccontextmanager
+async def web_server() -> AsyncIterator[int]:
+    """What is no PostgreSQL: it answers whatever it is told as servers of HTTP do; yield its port."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        yield int(server.sockets[0].getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("prefer", "what answers there is no PostgreSQL"),
+        ("disable", "is no PostgreSQL"),
+        ("require", "or is no PostgreSQL"),
+        ("verify-full", "or is no PostgreSQL"),
+    ],
+)
+async def test_what_is_no_postgresql_is_told_as_such_by_the_doctor_and_at_a_start(
+    database: PostgresAddress, mode: str, told: str
+) -> None:
+    async with web_server() as port:
+        address = dataclasses.replace(database, port=port, ssl=mode)
+        (finding,) = await examine(address)
+        with pytest.raises(DatabaseUnavailable) as refused:
+            async with open_postgres(address, live_interval_seconds=1):
+                pass
+    assert told in finding.found
+    assert told in str(refused.value)
+    if mode in {"prefer", "disable"}:
+        assert finding.advice == "Look at POSTGRES_HOST and POSTGRES_PORT."
+    else:
+        assert "POSTGRES_SSL=prefer" in finding.advice
 
 
 async def test_a_wrong_password_is_told_without_it(database: PostgresAddress) -> None:

@@ -44,7 +44,7 @@ async def test_a_healthy_redis_has_a_clean_bill(redis_url: str) -> None:
     findings = await examine(redis_url)
     assert [finding for finding in findings if finding.status is not Status.OK] == []
     assert [finding.check.partition(".")[2] for finding in findings] == [
-        *("reachable", "version", "role", "memory", "storing", "publishing", "latency"),
+        *("reachable", "version", "encryption", "role", "memory", "storing", "publishing", "latency"),
     ]
 
 
@@ -59,6 +59,7 @@ async def test_an_unreachable_redis_is_one_problem(own: OwnRedis) -> None:
     await own.kill()
     (finding,) = await examine(own.url)
     assert (finding.check, finding.status) == ("redis.reachable", Status.PROBLEM)
+    assert finding.found.endswith("/0: connection refused")
     assert "REDIS_URL" in finding.advice
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from telemetra.adapters.embedded import PostgresEndpoint
-from telemetra.adapters.postgres import PostgresAddress, open_postgres
+from telemetra.adapters.postgres import PostgresAddress, examine_postgres, open_postgres
 from telemetra.adapters.postgres.connections import connect, open_pool
 from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.findings import Status
 from telemetra.tls import TlsFiles
 from tests.authority import Authority
 from tests.databases import to_address
@@ -60,8 +61,23 @@ async def refusal_of(address: PostgresAddress) -> str:
         await connect(address)
     told = str(caught.value)
     assert "\n" not in told
+    await examined_as_told(address, told)
     assert not address.password or address.password not in told
     return told
+
+
+async def examined_as_told(address: PostgresAddress, told: str) -> None:
+    """Make sure that the doctor says of the way there what a start says, and what mends it."""
+    (finding,) = await examine_postgres(address)
+    assert (finding.check, finding.status) == ("postgres.reachable", Status.PROBLEM)
+    assert finding.found.removeprefix(f"{address}: ") in told
+    assert finding.advice.rstrip(".")
+    assert "_ssl.c" not in finding.found
+    if "certificate" in told:
+        for setting in ("POSTGRES_SSL_CERT", "POSTGRES_SSL_ROOT_CERT", "POSTGRES_HOST"):
+            if setting in told:
+                assert setting in finding.found + finding.advice
+        assert "pg_hba.conf" not in finding.advice
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,17 @@ async def test_another_authority_is_refused_where_one_is_named(world: World, mod
 @pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
 async def test_without_a_file_the_system_s_authorities_are_asked(world: World, mode: str) -> None:
     assert "POSTGRES_SSL_ROOT_CERT" in await refusal_of(world.address(mode))
+
+
+async def test_a_server_s_certificate_that_has_expired_is_told_from_one_of_strangers(
+    world: World, tmp_path: Path
+) -> None:
+    server = world.ours.issue("server", alt_name="DNS:localhost", days=-1)
+    async with run_tls_postgres(tmp_path / "data", server) as postgres:
+        address = dataclasses.replace(world.address("verify-full", world.root), port=postgres.port)
+        told = await refusal_of(dataclasses.replace(address, password=postgres.password))
+    assert "certificate has expired" in told
+    assert "the server needs a new one" in told
 
 
 async def test_without_encryption_the_server_refuses(world: World) -> None:

@@ -14,9 +14,10 @@ import pytest
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from telemetra.adapters.redis import RedisPorts, open_redis
+from telemetra.adapters.redis import RedisPorts, examine_redis, open_redis
 from telemetra.adapters.redis.connections import connector
 from telemetra.domain.errors import BusUnavailable, RedisUnavailable
+from telemetra.domain.findings import Finding, Status
 from telemetra.tls import TlsFiles
 from tests.authority import Authority
 from tests.contract.test_bus import a_moment_change, a_step, hearing
@@ -139,6 +140,47 @@ async def test_a_client_s_certificate_that_does_not_do_is_named(
     async with world.opened(world.url(), shown(world)) as redis:
         for told in await refusals_of(redis):
             assert "REDIS_SSL_CERT" in told
+
+
+async def examined(url: str, tls: TlsFiles | None) -> Finding:
+    """Return what the doctor says of the way there, where there is none."""
+    (finding,) = await examine_redis(url, tls=tls)
+    assert (finding.check, finding.status) == ("redis.reachable", Status.PROBLEM)
+    assert "_ssl.c" not in finding.found
+    assert "Errno" not in finding.found
+    assert REDIS_PASSWORD not in str(finding)
+    return finding
+
+
+async def test_the_doctor_says_how_the_connection_is_encrypted(world: World) -> None:
+    findings = {each.check: each for each in await examine_redis(world.url(), tls=world.client)}
+    assert {each.status for each in findings.values()} == {Status.OK}
+    assert findings["redis.encryption"].found.startswith("TLSv1.")
+
+
+async def test_the_doctor_tells_bad_certificates_apart(world: World) -> None:
+    stranger = dataclasses.replace(world.client, root_cert=world.others.cert)
+    finding = await examined(world.url(), stranger)
+    assert "its certificate can't be trusted" in finding.found
+    assert "REDIS_SSL_ROOT_CERT" in finding.advice
+    finding = await examined(world.url(host="localhost"), world.client)
+    assert "its certificate is of another host" in finding.found
+    assert "REDIS_URL" in finding.advice
+    finding = await examined(world.url(), TlsFiles(root_cert=world.ours.cert))
+    assert "certificate" in finding.found
+    assert "REDIS_SSL_CERT" in finding.advice
+    finding = await examined(world.url().replace("rediss://", "redis://"), None)
+    assert "may speak nothing but TLS" in finding.found
+    assert "rediss://" in finding.advice
+
+
+async def test_the_doctor_tells_of_a_server_s_certificate_that_has_expired(world: World) -> None:
+    server = world.ours.issue("server", alt_name="IP:127.0.0.1", days=-1)
+    async with run_tls_redis(server) as port:
+        url = world.url().replace(f":{world.port}", f":{port}")
+        finding = await examined(url, world.client)
+    assert "certificate has expired" in finding.found
+    assert finding.advice.startswith("The server needs a new one.")
 
 
 async def test_a_connection_goes_by_what_the_files_hold_when_it_is_opened(

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from telemetra.adapters.postgres.reach_checks import judge_encryption
+from telemetra.domain.encryption_findings import judge_encryption
 from telemetra.domain.findings import Finding, Status, look, note, ok, problem, warning
 from telemetra.entrypoints.cli import main
 from telemetra.entrypoints.cli.doctor_checks import check_port, check_versions
@@ -173,20 +173,33 @@ async def test_what_makes_it_fast_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "host", "mode", "status"),
+    ("version", "host", "is_verified", "status"),
     [
-        (None, "127.0.0.1", "prefer", Status.OK),
-        (None, "10.0.0.5", "prefer", Status.NOTE),
-        (None, "8.8.8.8", "prefer", Status.WARNING),
-        ("TLSv1.3", "10.0.0.5", "require", Status.OK),
-        ("TLSv1.3", "8.8.8.8", "require", Status.NOTE),
-        ("TLSv1.3", "8.8.8.8", "verify-full", Status.OK),
+        (None, "127.0.0.1", False, Status.OK),
+        (None, "10.0.0.5", False, Status.NOTE),
+        (None, "8.8.8.8", False, Status.WARNING),
+        ("TLSv1.3", "10.0.0.5", False, Status.OK),
+        ("TLSv1.3", "8.8.8.8", False, Status.NOTE),
+        ("TLSv1.3", "8.8.8.8", True, Status.OK),
     ],
 )
 def test_encryption_counts_by_how_far_it_goes(
-    version: str | None, host: str, mode: str, status: Status
+    version: str | None,
+    host: str,
+    is_verified: bool,  # noqa: FBT001  (a parameter of a table)
+    status: Status,
 ) -> None:
-    assert judge_encryption(version, [ip_address(host)], mode=mode).status is status
+    finding = judge_encryption(
+        "redis.encryption",
+        version,
+        [ip_address(host)],
+        is_verified=is_verified,
+        encrypt="encrypt",
+        verify="verify",
+    )
+    assert (finding.check, finding.status) == ("redis.encryption", status)
+    if status is not Status.OK:
+        assert finding.advice == ("verify" if version else "encrypt")
 
 
 # What is shown

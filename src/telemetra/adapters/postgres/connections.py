@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -14,7 +12,8 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from telemetra.adapters.postgres.encryption import encryption, explain_encryption
+from telemetra.adapters.postgres.encryption import encryption
+from telemetra.adapters.postgres.failures import explain_failure
 from telemetra.adapters.postgres.instants import speak_utc
 from telemetra.adapters.postgres.names import look_up
 from telemetra.domain.errors import DatabaseUnavailable
@@ -154,22 +153,13 @@ async def first_connection(address: PostgresAddress) -> AsyncIterator[asyncpg.Co
 
 def _unreachable(address: PostgresAddress, error: Exception) -> DatabaseUnavailable:
     """Return what to raise for a server with which there is no connection."""
-    if isinstance(error, TimeoutError):
-        reason = "no answer in time"
-    elif isinstance(error, OSError) and error.errno in errno.errorcode:
-        # The loop's own text repeats the address in a way of its own.
-        reason = os.strerror(error.errno or 0).lower()
-    else:
-        reason = str(error).rstrip(".")
-    reason = explain_encryption(error, address.tls) or reason
+    reason = explain_failure(error, mode=address.ssl, files=address.tls)
     return DatabaseUnavailable(f"PostgreSQL at {address} can't be reached: {reason}.")
 
 
 def _refusal(address: PostgresAddress, error: Exception) -> DatabaseUnavailable:
     """Return what to raise for a server that answers, but not this role; in one line, which the server's need not be."""
-    reason = " ".join(str(error).split()).rstrip(".")
-    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError) and "certificate" in reason:
-        reason += ": POSTGRES_SSL_CERT and _KEY name the one to show"
+    reason = explain_failure(error, mode=address.ssl, files=address.tls)
     return DatabaseUnavailable(f"PostgreSQL at {address} refuses: {reason}.")
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-import asyncpg
-
-from telemetra.tls import TlsFiles, client_context, explain
+from telemetra.tls import TlsFiles, client_context
 
 _VERIFIED: Final = ("verify-ca", "verify-full")
 
@@ -46,15 +44,3 @@ def _named(files: TlsFiles | None) -> dict[str, str]:
         return {}
     options = {"sslrootcert": files.root_cert, "sslcert": files.cert, "sslkey": files.key or files.cert}
     return {name: str(path.absolute()) for name, path in options.items() if path}
-
-
-def explain_encryption(error: BaseException, files: TlsFiles | None) -> str | None:
-    """Return what the error has to do with TLS, in one line; None: nothing that is known."""
-    if reason := explain(error, "POSTGRES_SSL", "POSTGRES_HOST"):
-        return reason
-    if type(error) is ConnectionError and "rejected SSL upgrade" in str(error):
-        return "it speaks no TLS, which POSTGRES_SSL asks for"
-    if files and files.cert and isinstance(error, asyncpg.ConnectionDoesNotExistError):
-        # Whoever refuses a certificate says so, and hangs up: the second may arrive first.
-        return "it hangs up: it may not take the certificate that POSTGRES_SSL_CERT names"
-    return None

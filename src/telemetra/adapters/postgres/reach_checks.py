@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from time import monotonic
 from typing import Any, Final
@@ -12,8 +11,10 @@ import asyncpg
 
 from telemetra.adapters.postgres import examination_statements as statements
 from telemetra.adapters.postgres.connections import CONNECTION_LOST, PostgresAddress, connect_arguments
+from telemetra.adapters.postgres.failures import explain_failure
 from telemetra.adapters.postgres.server_checks import Examined
-from telemetra.domain.findings import CHECK_SECONDS, Finding, note, ok, problem, warning
+from telemetra.domain.encryption_findings import judge_encryption
+from telemetra.domain.findings import CHECK_SECONDS, Finding, ok, problem, warning
 
 _DIRECTLY: Final = "Let POSTGRES_HOST and POSTGRES_PORT name the primary itself, past the pooler."
 _DOES_IT_RUN: Final = (
@@ -27,8 +28,6 @@ _ADVICE: Final[dict[type[Exception], str]] = {
     asyncpg.InsufficientPrivilegeError: "As its owner: grant connect on database {database} to {user};",
     asyncpg.TooManyConnectionsError: "End what is idle, raise max_connections, or lower POSTGRES_POOL_SIZE.",
     asyncpg.CannotConnectNowError: "Wait until it is up; its own log says what it is doing.",
-    ssl.SSLError: "POSTGRES_SSL=verify-full wants a certificate for this host's name, by an authority that this system "
-    "knows.",
 }
 """What mends a refusal, by its kind: the first that it is one of."""
 _TURNS: Final = 2
@@ -64,46 +63,38 @@ async def check_reach(address: PostgresAddress) -> tuple[Any | None, Finding]:
 
 
 def _refused(address: PostgresAddress, error: Exception) -> Finding:
-    reason = " ".join(str(error).split()).rstrip(".")
+    explanation = explain_failure(error, mode=address.ssl, files=address.tls)
+    found = explanation.found
     if isinstance(error, TimeoutError):
-        reason = f"no answer within {CHECK_SECONDS:g} s"
-    kinds = ((kind, advice) for kind, advice in _ADVICE.items() if isinstance(error, kind))
-    _, advice = next(kinds, (None, _DOES_IT_RUN))
-    if "startup parameter" in reason:
+        found = f"no answer within {CHECK_SECONDS:g} s"
+    if "startup parameter" in found:
         advice = f"That is what PgBouncer says. {_DIRECTLY}"
-    elif "SSL upgrade" in reason:
-        advice = "Have the server speak TLS, or set POSTGRES_SSL=prefer where the network can be trusted."
-    advice = advice.format(database=address.database, user=address.user)
-    return problem("postgres.reachable", f"{address}: {reason}", advice)
+    else:
+        kinds = (advice for kind, advice in _ADVICE.items() if isinstance(error, kind))
+        otherwise = next(kinds, _DOES_IT_RUN).format(database=address.database, user=address.user)
+        advice = explanation.as_advice() or otherwise
+    return problem("postgres.reachable", f"{address}: {found}", advice)
 
 
 async def check_encryption(server: Examined) -> list[Finding]:
     row = await server.connection.fetchrow(statements.ENCRYPTION)
     encrypted = bool(row and row["ssl"])
     network = await _network(server.address.host)
-    return [judge_encryption(row["version"] if encrypted else None, network, mode=server.address.ssl)]
+    return [
+        judge_encryption(
+            "postgres.encryption",
+            row["version"] if encrypted else None,
+            network,
+            is_verified=server.address.ssl == "verify-full",
+            encrypt="Have the server speak TLS, then set POSTGRES_SSL=require, or verify-full to know whom you speak to.",
+            verify="POSTGRES_SSL=verify-full checks who it is.",
+        )
+    ]
 
 
 async def _network(host: str) -> list[IPv4Address | IPv6Address]:
     found = await asyncio.get_running_loop().getaddrinfo(host, None)
     return [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found]
-
-
-def judge_encryption(
-    version: str | None, addresses: list[IPv4Address | IPv6Address], *, mode: str
-) -> Finding:
-    """Return what to say of a connection with this version of TLS (None: in the clear) to a host of these addresses."""
-    check = "postgres.encryption"
-    if all(address.is_loopback for address in addresses):
-        return ok(check, f"{version or 'none'}; it does not leave this machine")
-    if version is None:
-        advice = "Have the server speak TLS, then set POSTGRES_SSL=require, or verify-full to know whom you speak to."
-        if all(address.is_private for address in addresses):
-            return note(check, "none, in a private network", advice)
-        return warning(check, "none: passwords and rows cross the network in the clear", advice)
-    if mode != "verify-full" and not all(address.is_private for address in addresses):
-        return note(check, f"{version}, with whoever answers", "POSTGRES_SSL=verify-full checks who it is.")
-    return ok(check, version)
 
 
 async def check_pooler(server: Examined) -> list[Finding]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from redis.asyncio.connection import Connection
 
-from telemetra.adapters.redis.connections import REDIS_LOST, Connect
+from telemetra.adapters.redis.connections import REDIS_LOST, Connect, reason_lost
 from telemetra.adapters.redis.messages import VERSION, encode_header, encode_parts
 from telemetra.adapters.redis.subscription import Channels, RedisBusSubscription
 from telemetra.domain.changes import Step
@@ -53,8 +53,7 @@ class RedisLiveBus:
                 return await self._send(step)
         except REDIS_LOST as error:
             self._rests_until = loop.time() + _REST_SECONDS
-            reason = str(error).rstrip(".") or "no answer in time"
-            raise BusUnavailable(f"The live bus does not take steps: {reason}.") from error
+            raise BusUnavailable(f"The live bus does not take steps: {reason_lost(error)}.") from error
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[RedisBusSubscription]:

@@ -10,10 +10,12 @@ from typing import Any, Final, TypeAlias
 from redis.asyncio.connection import Connection, RedisSSLContext, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from telemetra.tls import TlsFiles, chain, client_context, explain
+from telemetra.tls import Explanation, TlsFiles, chain, client_context, explain
+from telemetra.unreachable import reason_of
 
 Connect: TypeAlias = Callable[[], Awaitable[Connection]]
 """Opens a connection, or raises one of `REDIS_LOST`."""
@@ -21,8 +23,14 @@ Connect: TypeAlias = Callable[[], Awaitable[Connection]]
 REDIS_LOST: Final = (RedisError, OSError, TimeoutError)
 """What is raised when Redis is away, refuses, or does not answer in time."""
 
+_AWAY: Final = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
+"""What of it is no refusal."""
 _HUNG_UP: Final = (ConnectionResetError, BrokenPipeError)
 _OPEN_SECONDS: Final = 5.0
+
+
+class _Unreachable(RedisConnectionError):
+    """No connection came about; the message says why, and what mends it."""
 
 
 class _Context(RedisSSLContext):
@@ -86,19 +94,33 @@ def connector(url: str, tls: TlsFiles | None = None) -> Connect:
                 await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException as error:
             await connection.disconnect(nowait=True)
-            if isinstance(connection, SSLConnection) and (reason := _explain(error)):
-                raise RedisConnectionError(f"Redis can't be reached: {reason}") from error
+            if isinstance(error, _AWAY) and not isinstance(error, AuthenticationError):
+                explanation = explain_failure(error, encrypted=isinstance(connection, SSLConnection))
+                raise _Unreachable(f"Redis can't be reached: {explanation}") from error
             raise
         return connection
 
     return connect
 
 
-def _explain(error: BaseException) -> str | None:
-    """Return what TLS may have to do with a connection that came to nothing, in one line; None: nothing that is known."""
-    if reason := explain(error, "REDIS_SSL", "REDIS_URL"):
-        return reason
+def reason_lost(error: BaseException) -> str:
+    """Return in one line, without a full stop, why Redis is away, for one of `REDIS_LOST`."""
+    return str(error) if isinstance(error, _Unreachable) else reason_of(error)
+
+
+def explain_failure(error: BaseException, *, encrypted: bool) -> Explanation:
+    """Return why a connection came to nothing; without advice where only the server knows."""
+    if explanation := explain(error, "REDIS_SSL", "REDIS_URL"):
+        return explanation
     if any(isinstance(one, _HUNG_UP) or "closed by server" in str(one) for one in chain(error)):
-        # Whoever wants another certificate says so, and hangs up: the second may arrive first.
-        return "it hangs up once TLS stands: it may want a certificate, which REDIS_SSL_CERT and _KEY name"
-    return None
+        if encrypted:
+            # Whoever wants another certificate says so, and hangs up: the second may arrive first.
+            return Explanation(
+                "it hangs up once TLS stands: it may want a certificate",
+                "REDIS_SSL_CERT and _KEY name the one to show",
+            )
+        return Explanation(
+            "it hangs up without a word: it may speak nothing but TLS, or be no Redis",
+            "look at REDIS_URL: rediss:// is with TLS",
+        )
+    return Explanation(reason_of(error))

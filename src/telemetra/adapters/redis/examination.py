@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from statistics import median
 from time import monotonic
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import (
     AuthenticationError,
     NoPermissionError,
@@ -20,10 +21,12 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from telemetra.adapters.redis.connections import connection_arguments
+from telemetra.adapters.redis.connections import connection_arguments, explain_failure
 from telemetra.adapters.redis.messages import VERSION
+from telemetra.domain.encryption_findings import judge_encryption
 from telemetra.domain.findings import CHECK_SECONDS, Finding, Status, look, note, ok, problem, warning
 from telemetra.tls import TlsFiles
+from telemetra.unreachable import reason_of
 
 Check = Callable[[Redis], Awaitable[list[Finding]]]
 
@@ -32,7 +35,8 @@ _SLOW_SECONDS: Final = 0.01
 _HEARD_WITHIN_SECONDS: Final = 1.0
 _PINGS: Final = 5
 _PROBE_LASTS_MS: Final = 1_000
-_ADDRESS: Final = "Does it run, and listen there? Look at REDIS_URL. Until it is back reads go to PostgreSQL, and updates may be 3 s late once."
+_DOES_IT_RUN: Final = "Does it run, and listen there? Look at REDIS_URL."
+_UNTIL_THEN: Final = "Until it is back reads go to PostgreSQL, and updates may be 3 s late once."
 
 
 async def examine_redis(url: str, *, tls: TlsFiles | None = None) -> list[Finding]:
@@ -73,10 +77,42 @@ async def _check_reach(client: Redis, name: str) -> Finding:
             check, f"{name}: {_in_one_line(error)}", "Look at REDIS_URL, and at what its user may do."
         )
     except TimeoutError:
-        return problem(check, f"{name}: no answer within {CHECK_SECONDS:g} s", _ADDRESS)
+        return problem(
+            check, f"{name}: no answer within {CHECK_SECONDS:g} s", f"{_DOES_IT_RUN} {_UNTIL_THEN}"
+        )
     except (RedisError, OSError) as error:
-        return problem(check, f"{name}: {_in_one_line(error)}", _ADDRESS)
+        return _unreachable(
+            name, error, encrypted=issubclass(client.connection_pool.connection_class, SSLConnection)
+        )
     return ok(check, f"{name} answers, {(monotonic() - began) * 1000:,.0f} ms to connect")
+
+
+def _unreachable(name: str, error: Exception, *, encrypted: bool) -> Finding:
+    explanation = explain_failure(error, encrypted=encrypted)
+    advice = f"{explanation.as_advice() or _DOES_IT_RUN} {_UNTIL_THEN}"
+    return problem("redis.reachable", f"{name}: {explanation.found}", advice)
+
+
+async def _check_encryption(client: Redis) -> list[Finding]:
+    pool = client.connection_pool
+    connection: Any = await pool.get_connection()  # type: ignore[no-untyped-call]
+    try:
+        # The client tells neither how it speaks nor to which of a name's addresses.
+        transport = connection._writer.transport  # noqa: SLF001
+        encrypted = transport.get_extra_info("ssl_object")
+        address = ip_address(str(transport.get_extra_info("peername")[0]).partition("%")[0])
+    finally:
+        await pool.release(connection)
+    return [
+        judge_encryption(
+            "redis.encryption",
+            encrypted.version() if encrypted else None,
+            [address],
+            is_verified=bool(encrypted and encrypted.context.check_hostname),
+            encrypt="Have the server speak TLS, and let REDIS_URL begin with rediss://.",
+            verify="Leave ssl_cert_reqs and ssl_check_hostname out of REDIS_URL: then it is checked who it is.",
+        )
+    ]
 
 
 async def _check_version(client: Redis) -> list[Finding]:
@@ -176,6 +212,7 @@ async def _check_latency(client: Redis) -> list[Finding]:
 
 _CHECKS: Final[dict[str, Check]] = {
     "redis.version": _check_version,
+    "redis.encryption": _check_encryption,
     "redis.role": _check_role,
     "redis.memory": _check_memory,
     "redis.storing": _check_storing,
@@ -195,7 +232,7 @@ async def _refusable(name: str, check: Check, client: Redis) -> list[Finding]:
             return [problem(name, found, advice)]
         return [note(name, found, "It is needed for this report alone: ACL SETUSER ... +info")]
     except (RedisError, OSError) as error:
-        return [problem(name, _in_one_line(error), _ADDRESS)]
+        return [problem(name, reason_of(error), f"{_DOES_IT_RUN} {_UNTIL_THEN}")]
 
 
 def _in_one_line(error: Exception) -> str:

@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio.connection import Connection
 from redis.exceptions import ResponseError
 
-from telemetra.adapters.redis.connections import REDIS_LOST, Connect
+from telemetra.adapters.redis.connections import REDIS_LOST, Connect, reason_lost
 
 Command: TypeAlias = tuple[bytes | str | int, ...]
 
@@ -103,7 +103,7 @@ class Pipeline:
                 _log.exception("redis_pipeline_failed")
             if self._running is me:
                 self._running = None
-                self._fail(str(error) or type(error).__name__)
+                self._fail(reason_lost(error))
         finally:
             if self._running in (me, None):
                 self.is_open = False

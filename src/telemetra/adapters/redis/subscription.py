@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from redis.asyncio.connection import Connection
 
-from telemetra.adapters.redis.connections import REDIS_LOST, Connect
+from telemetra.adapters.redis.connections import REDIS_LOST, Connect, reason_lost
 from telemetra.adapters.redis.messages import MessageUnreadable, StepAssembly
 from telemetra.domain.changes import Step, Tag, tag_of
 
@@ -90,7 +90,7 @@ class RedisBusSubscription:
                             yield step
             except REDIS_LOST as error:
                 if pause_seconds == _FIRST_PAUSE_SECONDS:
-                    _log.warning("live_bus_lost", reason=str(error) or type(error).__name__)
+                    _log.warning("live_bus_lost", reason=reason_lost(error))
                 is_lost = True
             await asyncio.sleep(self._jitter.uniform(pause_seconds / 2, pause_seconds))
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
