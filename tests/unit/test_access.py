@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import tomllib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -141,26 +143,109 @@ def test_what_the_command_writes_is_what_the_file_takes(tmp_path: Path) -> None:
     assert TokenFile(path).find(digest_of(make_token())) is None
 
 
+_DIGEST = "0" * 64
+_GOOD = f'[[tokens]]\nname = "good"\nsha256 = "{"1" * 64}"\nscopes = ["read"]\n\n'
+
+
+def entry(
+    *, name: str = '"a"', sha256: str = f'"{_DIGEST}"', scopes: str = '["read"]', more: str = ""
+) -> str:
+    """Return a token as TOML; what is given stands there as it is."""
+    return f"[[tokens]]\nname = {name}\nsha256 = {sha256}\nscopes = {scopes}\n{more}"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[[tokens]\n", "Expected"),
-        ('[[tokens]]\nname = "a"\n', "sha256"),
-        ('[[tokens]]\nname = "a"\nsha256 = "secret"\nscopes = ["read"]\n', "sha256"),
-        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["admin"]\n', "scopes"),
-        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = []\n', "scopes"),
-        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\nstream = ["a"]\n', "stream"),
-        (f'[[token]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\n', "token"),
-        (f'[[tokens]]\nname = "a"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\n' * 2, "twice"),
+        ("[[tokens]\n", "line 1, column 9: it is no TOML: expected ']]' at the end of an array declaration"),
+        (_GOOD + "[[tokens]]\nname =\n", "line 7, column 7: it is no TOML: invalid value"),
+        (_GOOD + '[[tokens]]\nname = "a', "line 7: it is no TOML, and ends too soon: "),
+        ("a = " + "[" * 3_000, "it is nested too deeply"),
+        (f"# {chr(0xE9)}\na = {'9' * 5_000}", "a number or a date in it can't be"),
+        (
+            '[[tokens]]\nname = "a"\n',
+            "line 1: the token 'a' has no sha256: `telemetra token` writes all that it takes",
+        ),
+        (
+            _GOOD + entry(sha256='"secret"'),
+            "line 8: the token 'a' has a sha256 that is no digest: expected 64 hexadecimal digits",
+        ),
+        (
+            _GOOD + entry(sha256='"tlm_secret"'),
+            "line 8: the token 'a' has its very text as sha256, which belongs in no file: expected 64",
+        ),
+        (
+            _GOOD + entry(scopes='["admin"]'),
+            "line 9: the token 'a' has the scope 'admin', which is none: expected a list of read and write",
+        ),
+        (entry(scopes="[]"), "line 4: the token 'a' has no scope: expected a list of read and write"),
+        (entry(scopes='"read"'), "line 4: the token 'a' has scopes that are none: expected a list"),
+        (entry(name='""'), "line 2: token 1 has a name that can't be one: expected a text of 1 to 100"),
+        (
+            _GOOD + entry(more='stream = ["a"]\n'),
+            "line 10: the token 'a' has 'stream', which says nothing: did you mean streams?",
+        ),
+        (
+            entry(more='note = "x"\n'),
+            "line 5: the token 'a' has 'note', which says nothing: expected name, sha256, ",
+        ),
+        (
+            entry(more='streams = "a"\n'),
+            "line 5: the token 'a' has streams that are none: expected a list of their ids",
+        ),
+        (
+            entry(more="expires_at = 2027-01-01\n"),
+            "line 5: the token 'a' has an end that is none: expected a day with a",
+        ),
+        ("[[token]]\n" + entry(), "line 1: 'token' is none of its keys: expected [[tokens]]"),
+        ("tokens = 3\n", "line 1: expected [[tokens]] before each token"),
+        (
+            entry() + _GOOD + entry(name='"b"'),
+            "line 12: the token 'b' is there twice, it has the sha256 of 'a' (line 3): take one of them out",
+        ),
+        # Inline tables are TOML as well; their lines are not found, and none is made up.
+        ('tokens = [{name = "a", scopes = ["read"]}]', "can't be used: the token 'a' has no sha256"),
     ],
 )
-def test_a_file_that_can_not_be_used_says_why(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_can_not_be_used_says_which_line_of_which_token_and_why(
+    tmp_path: Path, text: str, told: str
+) -> None:
     path = tmp_path / "tokens.toml"
     path.write_text(text)
-    with pytest.raises(TokensUnreadable, match=told) as error:
+    with pytest.raises(TokensUnreadable, match=re.escape(told)) as error:
         TokenFile(path)
-    assert str(path) in str(error.value)
+    assert str(error.value).startswith(f"{path} can't be used: ")
     assert "secret" not in str(error.value).replace(str(tmp_path), "")
+    assert _DIGEST not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_all_that_is_wrong_in_a_file_is_told_at_once_but_not_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    path.write_text(entry(scopes="[]") + entry(name='"b"', sha256='""'))
+    with pytest.raises(TokensUnreadable) as error:
+        TokenFile(path)
+    assert "line 4: the token 'a'" in str(error.value)
+    assert "; line 7: the token 'b'" in str(error.value)
+    path.write_text(entry(scopes="[]") * 1_000)
+    with pytest.raises(TokensUnreadable, match="; and 995 more"):
+        TokenFile(path)
+
+
+def test_a_file_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    path.write_bytes(b"# first\n# caf\xe9\n")
+    with pytest.raises(TokensUnreadable, match="line 2: it is not in UTF-8"):
+        TokenFile(path)
+
+
+def test_a_time_without_a_zone_is_utc_and_may_be_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    for written in ("2027-01-01T00:00:00", '"2027-01-01T00:00:00Z"', "2027-01-01T02:00:00+02:00"):
+        path.write_text(entry(more=f"expires_at = {written}\n"))
+        grant = TokenFile(path).find(bytes.fromhex(_DIGEST))
+        assert grant is not None
+        assert grant.expires_at == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

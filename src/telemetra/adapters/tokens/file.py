@@ -14,19 +14,16 @@ expires_at = 2027-01-01T00:00:00Z     # without this: never
 from __future__ import annotations
 
 import asyncio
-import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from hmac import compare_digest
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
 import structlog
-from msgspec import Meta, Struct
 
-from telemetra.domain.access import LONGEST_NAME, AccessScope, Grant
+from telemetra.adapters.tokens.entries import EntriesInvalid, read_entries
+from telemetra.domain.access import Grant
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -35,18 +32,6 @@ _log = structlog.get_logger(__name__)
 
 class TokensUnreadable(Exception):
     """The file of tokens can't be used; the message names it and what is wrong, and nothing that is secret."""
-
-
-class _Token(Struct, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
-    sha256: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
-    scopes: Annotated[list[AccessScope], Meta(min_length=1)]
-    streams: list[str] | None = None
-    expires_at: datetime | None = None
-
-
-class _Tokens(Struct, forbid_unknown_fields=True):
-    tokens: list[_Token] = []
 
 
 class TokenFile:
@@ -118,26 +103,12 @@ def read_grants(path: Path) -> dict[bytes, Grant]:
 
     """
     try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = msgspec.convert(written, _Tokens)
+        grants = read_entries(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TokensUnreadable(f"{path} can't be read: {error.strerror or error}.") from None
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise TokensUnreadable(f"{path} can't be used: line {line}: it is not in UTF-8.") from None
+    except EntriesInvalid as error:
         raise TokensUnreadable(f"{path} can't be used: {error}.") from None
-    grants = {grant.id: grant for grant in map(_grant, found.tokens)}
-    if len(grants) < len(found.tokens):
-        raise TokensUnreadable(f"{path} has a token twice.")
-    return grants
-
-
-def _grant(token: _Token) -> Grant:
-    expires_at = token.expires_at
-    if expires_at is not None and expires_at.tzinfo is None:
-        expires_at = expires_at.replace(tzinfo=UTC)
-    return Grant(
-        id=bytes.fromhex(token.sha256),
-        name=token.name,
-        scopes=frozenset(token.scopes),
-        streams=None if token.streams is None else frozenset(token.streams),
-        expires_at=expires_at,
-    )
+    return {grant.id: grant for grant in grants}
