@@ -321,3 +321,19 @@ async def test_the_doctor_counts_tokens_and_names_those_that_are_soon_over(tmp_p
     assert broken.status is Status.PROBLEM
     (missing,) = await examine_tokens(tmp_path / "nowhere.toml")
     assert missing.status is Status.PROBLEM
+
+
+async def test_the_doctor_names_a_token_that_opens_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    made = CliRunner().invoke(main, ["token", "writer", "--scope", "write"])
+    path.write_text(made.stdout + CliRunner().invoke(main, ["token", "reader"]).stdout)
+    path.chmod(0o600)
+    _, finding = await examine_tokens(path)
+    assert (finding.check, finding.status) == ("tokens.scopes", Status.NOTE)
+    assert "'writer' opens nothing" in finding.found
+
+
+def test_the_command_s_help_says_what_scopes_are_for_and_when_a_change_counts() -> None:
+    told = " ".join(CliRunner().invoke(main, ["token", "--help"]).stdout.split())
+    assert "within two seconds" in told
+    assert "`write` is reserved" in told

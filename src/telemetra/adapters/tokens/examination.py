@@ -11,7 +11,7 @@ from typing import Final
 
 from telemetra.adapters.tokens.file import TokensUnreadable, read_grants
 from telemetra.domain.access import Grant
-from telemetra.domain.findings import Finding, ok, problem, warning
+from telemetra.domain.findings import Finding, note, ok, problem, warning
 
 _SOON: Final = timedelta(days=14)
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -29,7 +29,7 @@ async def examine_tokens(path: Path) -> list[Finding]:
                 "Mend the file that API_TOKENS_FILE names; `telemetra token NAME` writes entries for it.",
             )
         ]
-    findings = [_counted(grants, path), *_times(grants)]
+    findings = [_counted(grants, path), *_times(grants), *_scopes(grants)]
     if mode & _OTHERS:
         findings.append(
             warning("tokens.rights", f"others than its owner may write to {path}", f"chmod go-w {path}")
@@ -65,4 +65,16 @@ def _times(grants: Sequence[Grant]) -> list[Finding]:
             "Make another with `telemetra token`, hand it out, and take this one out of the file.",
         )
         for at, name in ending
+    ]
+
+
+def _scopes(grants: Sequence[Grant]) -> list[Finding]:
+    return [
+        note(
+            "tokens.scopes",
+            f"the token {grant.name!r} opens nothing: it has the scope write alone, which is reserved",
+            'To let it read: scopes = ["read"], at its name in the file.',
+        )
+        for grant in grants
+        if "read" not in grant.scopes
     ]

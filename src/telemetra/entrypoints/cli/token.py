@@ -56,7 +56,7 @@ def _is_text(value: str) -> bool:
     type=click.Choice(get_args(AccessScope)),
     default=("read",),
     show_default=True,
-    help="What its bearer may do; may be given twice.",
+    help="What its bearer may do; may be given twice. Reads and sockets take `read`; `write` is reserved.",
 )
 @click.option(
     "--stream",
@@ -71,7 +71,10 @@ def token_command(*, name: str, scopes: tuple[str, ...], streams: tuple[str, ...
     Make a token for NAME.
 
     Its text goes to standard error, once: nothing keeps it. What stands in the file that API_TOKENS_FILE names goes to
-    standard output: its digest, and what it allows. Services take up a change of that file within a second.
+    standard output: its digest, and what it allows. Services take up a change of that file within two seconds.
+
+    To read, and to follow streams, takes the scope `read`. `write` is reserved: nothing is written over HTTP yet, and a token
+    with that scope alone opens nothing.
 
     \b
     Example:  telemetra token dashboard --stream demo >> tokens.toml
