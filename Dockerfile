@@ -18,6 +18,7 @@ USER telemetra
 WORKDIR /home/telemetra
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# Whether the process lives: who restarts by it must not do so because a database is away. To route by: /api/v1/health.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD ["python", "-c", \
-    "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/api/v1/health', timeout=2)"]
+    "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=2)"]
 CMD ["telemetra", "serve"]

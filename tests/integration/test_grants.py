@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
+import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,16 +16,20 @@ import pytest
 from telemetra.adapters.postgres import (
     PostgresAddress,
     change_statements,
+    examine_postgres,
     open_postgres,
     open_writer,
     require_newest_schema,
 )
 from telemetra.domain.errors import DatabaseUnavailable
+from telemetra.domain.findings import Status
 from telemetra.domain.queries import ListStreams, ReadMetrics, ReadMoments
 from tests.contract.samples import a_moment, a_stream, a_window
 from tests.databases import connected
+from tests.engines import test_binaries
 
 README = Path(__file__).parents[2] / "README.md"
+COMPOSE_GRANTS = Path(__file__).parents[2] / "deploy" / "compose" / "grants.sql"
 SERVICE, WRITER = "telemetra_service", "telemetra_writer"
 
 
@@ -148,3 +153,45 @@ async def test_a_service_that_lacks_a_right_is_refused_at_the_start_with_the_gra
         async with open_postgres(service, live_interval_seconds=0.01):
             pass
     assert f"this role lacks {right}. As the owner of the tables: {grant}" in str(refused.value)
+
+
+async def test_the_service_of_compose_is_granted_what_it_needs_as_often_as_it_is_started(
+    database: PostgresAddress,
+) -> None:
+    service = dataclasses.replace(database, user=SERVICE, password="o'clock\\")
+    try:
+        for password in ("before", service.password):
+            code, told = await run_psql(database, COMPOSE_GRANTS, SERVICE_PASSWORD=password)
+            assert (code, told) == (0, "")
+        findings = await examine_postgres(service)
+    finally:
+        async with connected(database) as owner:
+            await owner.execute(f"drop owned by {SERVICE}; drop role {SERVICE}")
+    (rights,) = [finding for finding in findings if finding.check == "postgres.rights"]
+    assert rights.status is Status.OK
+    async with connected(database) as owner:
+        assert not await owner.fetchval("select exists (select from pg_roles where rolname = $1)", SERVICE)
+
+
+async def run_psql(database: PostgresAddress, script: Path, **environ: str) -> tuple[int | None, str]:
+    """Run a script as compose.yaml has it run, and return its code and what it complained of."""
+    found = test_binaries()
+    programs = [found.postgres_bin / "psql" if found.postgres_bin else None, shutil.which("psql")]
+    psql = next((program for program in programs if program and Path(program).exists()), None)
+    if psql is None:
+        pytest.skip("no psql is installed")
+    process = await asyncio.create_subprocess_exec(
+        *(str(psql), "--no-psqlrc", "--quiet", "--file", str(script)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={
+            "PGHOST": database.host,
+            "PGPORT": str(database.port),
+            "PGUSER": database.user,
+            "PGDATABASE": database.database,
+            "PGPASSWORD": database.password,
+            **environ,
+        },
+    )
+    told, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, told.decode()
