@@ -426,6 +426,21 @@ async def test_a_trigger_that_does_not_fire_for_everybody_is_mended_by_the_advic
     assert (await one(database, "triggers")).status is Status.OK
 
 
+async def test_a_table_whose_triggers_are_all_disabled_is_one_finding(database: PostgresAddress) -> None:
+    await execute(
+        database, "alter table moments disable trigger all", "alter table streams enable trigger all"
+    )
+    disabled, partly = of(await examine(database), "triggers")
+    for finding, table in ((disabled, "moments"), (partly, "streams")):
+        assert finding.found.count(table) == 1
+        names = [name for on, name in statements.TRIGGERS if on == table]
+        assert len(names) > 1
+        assert all(name in finding.found for name in names)
+    assert (disabled.status, partly.status) == (Status.PROBLEM, Status.WARNING)
+    await follow(disabled.advice, database)
+    assert (await one(database, "triggers")).status is Status.OK
+
+
 @pytest.mark.parametrize("change", ["drop default", "set default '0'"])
 async def test_a_changed_default_is_mended_by_the_advice(database: PostgresAddress, change: str) -> None:
     await execute(database, f"alter table streams alter column revision {change}")

@@ -92,8 +92,11 @@ async def test_a_limit_without_eviction_is_a_warning_and_full_a_problem(own: Own
     async with client(own) as redis:
         await redis.config_set("maxmemory-policy", "noeviction")
         await redis.config_set("maxmemory", "100mb")
-        assert (await one(own.url, "memory")).status is Status.WARNING
+        memory = await one(own.url, "memory")
+        assert memory.status is Status.WARNING
+        assert memory.advice.startswith("Once it is full it refuses")
         await redis.config_set("maxmemory", "1")
+        assert (await one(own.url, "memory")).advice.startswith("It is full, and refuses")
         storing = await one(own.url, "storing")
         assert storing.status is Status.PROBLEM
         assert "allkeys-lru" in storing.advice

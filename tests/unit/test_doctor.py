@@ -225,13 +225,13 @@ def shown(*findings: Finding, colour: bool = False, width: int = 80) -> str:
 def test_a_line_a_check_in_groups_with_what_to_do_below() -> None:
     assert shown(*FINDINGS).splitlines() == [
         "Settings",
-        "  ok       values        all can be used",
-        "  note     debug         a note",
+        "  ok       settings.values        all can be used",
+        "  note     settings.debug         a note",
         "",
         "PostgreSQL",
-        "  warning  max things    a warning",
+        "  warning  postgres.max_things    a warning",
         "           -> do this",
-        "  problem  schema        a problem",
+        "  problem  postgres.schema        a problem",
         "           -> first;",
         "           -> then",
         "",
@@ -247,8 +247,8 @@ def test_without_problems_it_says_so() -> None:
 def test_in_a_terminal_what_is_long_stays_in_its_column_and_is_coloured() -> None:
     lines = shown(warning("postgres.x", "word " * 30, "word " * 30), colour=True).splitlines()
     assert "\x1b[1;33m" in lines[1]
-    assert lines[2].startswith(" " * 25 + "word")
-    assert lines[5].startswith(" " * 14 + "word")
+    assert lines[2].startswith(" " * 34 + "word")
+    assert lines[6].startswith(" " * 14 + "word")
     assert max(map(len, lines[2:4])) <= 80
 
 

@@ -52,6 +52,8 @@ async def check_triggers(server: Examined) -> list[Finding]:
     rows = await server.connection.fetch(statements.FOUND_TRIGGERS, statements.TABLES)
     enabled = {(row["table"], row["name"]): row["enabled"] for row in rows}
     findings = []
+    silent: dict[str, list[str]] = {}
+    partly: dict[str, list[str]] = {}
     for (table, name), definition in statements.TRIGGERS.items():
         state = enabled.get((table, name))
         if state is None:
@@ -63,12 +65,22 @@ async def check_triggers(server: Examined) -> list[Finding]:
                 problem("postgres.triggers", f"{name} on {table} is missing: changes go unseen", advice)
             )
         elif state == _ORDINARY_WRITERS:
-            found = f"{name} on {table} does not fire for logical replication"
-            findings.append(warning("postgres.triggers", found, _RENEW))
+            partly.setdefault(table, []).append(name)
         elif state != _EVERYBODY:
-            found = f"{name} on {table} is disabled: changes go unseen"
-            findings.append(problem("postgres.triggers", found, _RENEW))
+            silent.setdefault(table, []).append(name)
+    findings += [
+        problem("postgres.triggers", f"disabled: {_on(table, names)}: changes go unseen", _RENEW)
+        for table, names in silent.items()
+    ]
+    findings += [
+        warning("postgres.triggers", f"not firing for logical replication: {_on(table, names)}", _RENEW)
+        for table, names in partly.items()
+    ]
     return findings or [ok("postgres.triggers", f"all {len(statements.TRIGGERS)} fire, for every writer")]
+
+
+def _on(table: str, triggers: list[str]) -> str:
+    return f"{', '.join(triggers)} on {table}"
 
 
 _RENEW: Final = "As the owner of the tables: telemetra epoch renew\nIt enables them again, and gives every listener a snapshot."

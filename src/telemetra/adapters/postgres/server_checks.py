@@ -129,7 +129,7 @@ async def check_long_running(server: Examined) -> list[Finding]:
         return [
             note(
                 "postgres.transactions",
-                f"{hidden} sessions of other roles are hidden from {server.address.user}",
+                f"{hidden} session{'s' * (hidden != 1)} of other roles hidden from {server.address.user}",
                 f"To have them looked at too: grant pg_read_all_stats to {await server.connection.fetchval(statements.WHO)};",
             )
         ]

@@ -149,8 +149,10 @@ async def _check_memory(client: Redis) -> list[Finding]:
         ]
     found = f"{told.get('used_memory_human')} of {told.get('maxmemory_human')} used, {policy}"
     if policy == "noeviction":
+        is_full = int(told.get("used_memory", 0)) >= most
+        when = "It is full, and refuses" if is_full else "Once it is full it refuses"
         advice = (
-            "Once it is full it refuses to store answers, and reads go to PostgreSQL:\n"
+            f"{when} to store answers, and reads go to PostgreSQL:\n"
             "redis-cli config set maxmemory-policy allkeys-lru, and maxmemory-policy allkeys-lru in its configuration"
         )
         return [warning("redis.memory", found, advice)]

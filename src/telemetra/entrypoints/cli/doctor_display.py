@@ -32,7 +32,7 @@ _TITLES: Final = {
     "redis": "Redis",
 }
 _STATUS_WIDTH: Final = max(len(status) for status in Status) + 2
-_NAME_WIDTH: Final = 14
+_NAME_WIDTH: Final = 23
 _ARROW: Final = "-> "
 _ADVICE_AT: Final = 2 + _STATUS_WIDTH
 _FOUND_AT: Final = _ADVICE_AT + _NAME_WIDTH
@@ -54,17 +54,18 @@ class DoctorDisplay:
 
     def show(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
-            group, _, name = finding.check.partition(".")
+            group = finding.check.partition(".")[0]
             if group != self._group:
                 if self._group is not None:
                     self._say(Text())
                 self._group = group
                 self._say(Text(_TITLES.get(group, group), style="bold"))
-            self._show(finding, name.replace("_", " "))
+            self._show(finding)
 
-    def _show(self, finding: Finding, name: str) -> None:
+    def _show(self, finding: Finding) -> None:
         line = Text("  ").append(f"{finding.status:<{_STATUS_WIDTH}}", style=_STYLES[finding.status])
-        line.append(f"{name:<{_NAME_WIDTH}}").append(self._fitted(finding.found, _FOUND_AT))
+        # The whole name, as alerts, the runbook and `--json` have it.
+        line.append(f"{finding.check:<{_NAME_WIDTH}}").append(self._fitted(finding.found, _FOUND_AT))
         self._say(line)
         for advice in finding.advice.splitlines():
             self._say(Text(" " * _ADVICE_AT + _ARROW + self._fitted(advice, _ADVICE_AT + len(_ARROW))))
