@@ -129,7 +129,7 @@ async def test_a_database_that_takes_no_writes_is_led_all_the_same(database: Pos
             await first_led_step(feed)
         assert [line["event"] for line in logs] == ["removals_not_trimmed", "change_feed_led"]
         assert logs[0]["log_level"] == "warning"
-        assert "read-only transaction" in logs[0]["reason"]
+        assert "default_transaction_read_only" in logs[0]["reason"]
 
 
 async def test_a_restored_dump_in_a_database_that_takes_no_writes_keeps_nobody_from_leading(

@@ -245,9 +245,10 @@ class PostgresFollower:
         trimming = self._connection.fetchval(change_statements.TRIM_REMOVALS, REMOVALS_KEPT, rows)
         try:
             trimmed = await self._answer(trimming)
-        except asyncpg.ReadOnlySQLTransactionError as error:
+        except asyncpg.ReadOnlySQLTransactionError:
             if self._may_trim:
-                _log.warning("removals_not_trimmed", reason=str(error))
+                # The server's own words are that a SELECT is refused.
+                _log.warning("removals_not_trimmed", reason="default_transaction_read_only is on")
             self._may_trim = False
             return _TRIM_EVERY_SECONDS
         if not self._may_trim:
