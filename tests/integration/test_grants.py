@@ -29,6 +29,7 @@ from tests.databases import connected
 from tests.engines import test_binaries
 
 README = Path(__file__).parents[2] / "README.md"
+RUNBOOK = Path(__file__).parents[2] / "docs" / "operations.md"
 COMPOSE_GRANTS = Path(__file__).parents[2] / "deploy" / "compose" / "grants.sql"
 SERVICE, WRITER = "telemetra_service", "telemetra_writer"
 
@@ -153,6 +154,37 @@ async def test_a_service_that_lacks_a_right_is_refused_at_the_start_with_the_gra
         async with open_postgres(service, live_interval_seconds=0.01):
             pass
     assert f"this role lacks {right}. As the owner of the tables: {grant}" in str(refused.value)
+
+
+async def test_the_writers_role_may_delete_what_is_old_as_the_runbook_does(granted: PostgresAddress) -> None:
+    ((retention,),) = [
+        re.findall(
+            r"```sql\n-- psql -f retention.sql.*?\n(do \$\$.*?\$\$;)\n```", RUNBOOK.read_text(), re.DOTALL
+        )
+    ]
+    async with connected(granted) as owner:
+        await owner.execute(
+            "insert into chat_summary_minute (stream_id, window_start, window_end) select s, t, t + interval '1 minute' "
+            "from unnest(array['a', 'b']) s, generate_series((now() at time zone 'utc')::date - 181, "
+            "(now() at time zone 'utc')::date - 179, interval '1 minute') t"
+        )
+        kept = "select count(*) from chat_summary_minute where window_start >= (now() at time zone 'utc') - interval '180 days'"
+        young = await owner.fetchval(kept)
+        before = await owner.fetchval("select count(*) from chat_summary_minute")
+        async with connected(granted, user=WRITER, password="choose-another") as writer:
+            await writer.execute(retention)
+        left = await owner.fetchval("select count(*) from chat_summary_minute")
+        assert before > left
+        # A minute may have gone by.
+        assert young - 2 <= left <= young
+        assert await owner.fetchval("select count(*) from removals") == before - left
+        # Each batch is a transaction of its own, which holds nobody up.
+        assert (
+            await owner.fetchval(
+                "select max(count) from (select count(*) from removals group by revision) each"
+            )
+            == 1000
+        )
 
 
 async def test_the_service_of_compose_is_granted_what_it_needs_as_often_as_it_is_started(
