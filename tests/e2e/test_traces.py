@@ -77,6 +77,7 @@ async def test_a_request_is_a_span_with_what_it_asked_of_others_below_it(
     assert span.kind == Span.SPAN_KIND_SERVER
     told = attributes_of(span.attributes)
     assert told["http.route"] == "/api/v1/streams/{stream_id}/metrics"
+    assert (told["server.address"], told["server.port"]) == ("127.0.0.1", int(service.url.rpartition(":")[2]))
     assert (told["http.request.method"], told["http.response.status_code"]) == ("GET", 200)
     assert "limit" not in str(told)
     await collector.until(lambda: len(children(collector, span)) == 2)
@@ -240,7 +241,7 @@ async def test_a_collector_that_is_away_costs_one_line(
         port = silent.getsockname()[1]
         if how == "refuses":
             silent.close()
-        settings = patient(filled, redis_url, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}")
+        settings = patient(filled, redis_url, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://u:s3cret@127.0.0.1:{port}")
         own = AT_ONCE | {
             "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
             "OTEL_BSP_MAX_QUEUE_SIZE": "20",
@@ -252,7 +253,9 @@ async def test_a_collector_that_is_away_costs_one_line(
                     began = time.monotonic()
                     assert (await client.get("/api/v1/streams")).status_code == 200
                     assert time.monotonic() - began < 5
-                await service.logged(event="traces_not_exported")
+                line = await service.logged(event="traces_not_exported")
+                assert line["collector"].startswith("http://127.0.0.1:")
+                assert "s3cret" not in str(line)
                 for _ in range(100):
                     assert (await client.get("/api/v1/streams")).status_code == 200
             began = time.monotonic()

@@ -107,7 +107,7 @@ class Collecting(SpanExporter):
 
 def test_a_collector_that_comes_and_goes_is_told_once_each_time() -> None:
     collecting = Collecting()
-    exporter = ToldOnce(collecting)
+    exporter = ToldOnce(collecting, collector="http://collector:4318/v1/traces")
     with capture_logs() as logs:
         for result in (SpanExportResult.FAILURE, SpanExportResult.SUCCESS):
             collecting.result = result
@@ -115,6 +115,7 @@ def test_a_collector_that_comes_and_goes_is_told_once_each_time() -> None:
                 assert exporter.export([]) is result
                 assert exporter.is_away == (result is SpanExportResult.FAILURE)
     assert [line["event"] for line in logs] == ["traces_not_exported", "traces_exported_again"]
+    assert {line["collector"] for line in logs} == {"http://collector:4318/v1/traces"}
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,11 @@ class _Hearing(logging.Filter):
 
 
 class ToldOnce(SpanExporter):
-    """Hands spans to an exporter; it runs in a thread of the SDK's."""
+    """Hands spans to an exporter; it runs in a thread of the SDK's. `collector` is what the log calls the other end."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, *, collector: str) -> None:
         self._exporter = exporter
+        self._collector = collector
         self._hearing = _Hearing()
         logging.getLogger(_EXPORTER).addFilter(self._hearing)
         logging.getLogger(_QUEUE).setLevel(logging.ERROR)
@@ -46,9 +47,9 @@ class ToldOnce(SpanExporter):
         result = self._exporter.export(spans)
         was_away, self.is_away = self.is_away, result is not SpanExportResult.SUCCESS
         if self.is_away and not was_away:
-            _log.warning("traces_not_exported", reason=self._hearing.last)
+            _log.warning("traces_not_exported", collector=self._collector, reason=self._hearing.last)
         elif was_away and not self.is_away:
-            _log.info("traces_exported_again")
+            _log.info("traces_exported_again", collector=self._collector)
         return result
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

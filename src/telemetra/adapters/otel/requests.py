@@ -65,7 +65,11 @@ class TracedRequests:
 
     async def _inside(self, shown: Scope, receive: Any, send: Any) -> None:
         scope = shown[_REQUEST]
-        span = trace.get_current_span().get_span_context()
+        current = trace.get_current_span()
+        if current.is_recording() and (server := scope.get("server")):
+            # The instrumentation has the port in the address too, beside `server.port`.
+            current.set_attribute("server.address", server[0])
+        span = current.get_span_context()
         if span.is_valid:
             parent = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}".encode()
             others = [header for header in scope["headers"] if header[0] != _TRACE_PARENT]

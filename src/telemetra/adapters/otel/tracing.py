@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -43,6 +44,7 @@ class Tracing:
     """
 
     def __init__(self, endpoint: str) -> None:
+        self._collector = _without_secrets(endpoint)
         self._exporter = OTLPSpanExporter(endpoint, meter_provider=NoOpMeterProvider())
         # By itself it would export once more at the exit, for as long as the collector makes it wait.
         self._provider = TracerProvider(
@@ -53,7 +55,7 @@ class Tracing:
     @asynccontextmanager
     async def exporting(self) -> AsyncIterator[None]:
         """Send to the collector what ends meanwhile, in the background; at the end what is left, within three seconds."""
-        exporter = ToldOnce(self._exporter)
+        exporter = ToldOnce(self._exporter, collector=self._collector)
         self._provider.add_span_processor(BatchSpanProcessor(exporter, meter_provider=NoOpMeterProvider()))
         try:
             yield
@@ -83,7 +85,17 @@ class Tracing:
             async with asyncio.timeout(_FLUSH_AWAY_SECONDS if exporter.is_away else _FLUSH_SECONDS):
                 await flushed.wait()
         except TimeoutError:
-            _log.warning("traces_dropped", reason="the collector does not take the last ones in time")
+            _log.warning(
+                "traces_dropped",
+                collector=self._collector,
+                reason="the collector does not take the last ones in time",
+            )
+
+
+def _without_secrets(endpoint: str) -> str:
+    """Return where the collector is: a name and a password before the host, and a key in the query, are nobody's business."""
+    parts = urlsplit(endpoint)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _resource() -> Resource:
