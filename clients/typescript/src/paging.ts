@@ -25,7 +25,7 @@ export async function readPage<T>(ask: Ask, url: string, init?: ReadInit): Promi
   if (!reference) return { ...answer, next: null };
   const following = new URL(reference, url);
   // It would be shown the token.
-  if (following.host !== new URL(url).host) throw new TypeError(`A link leads to another host, ${following.host}.`);
+  if (following.origin !== new URL(url).origin) throw new TypeError(`A link leads to another server, ${following.origin}.`);
   // A kept page may be older than this one: what changed in between would be in neither, nor in the updates since this one.
   const position = answer.position ?? init?.position;
   return { ...answer, next: () => readPage<T>(ask, following.href, { ...init, position }) };

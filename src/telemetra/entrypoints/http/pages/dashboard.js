@@ -511,7 +511,7 @@ async function readPage(ask, url, init) {
   const reference = nextIn(response.headers.get("Link") ?? "");
   if (!reference) return { ...answer, next: null };
   const following2 = new URL(reference, url);
-  if (following2.host !== new URL(url).host) throw new TypeError(`A link leads to another host, ${following2.host}.`);
+  if (following2.origin !== new URL(url).origin) throw new TypeError(`A link leads to another server, ${following2.origin}.`);
   const position = answer.position ?? init?.position;
   return { ...answer, next: () => readPage(ask, following2.href, { ...init, position }) };
 }
