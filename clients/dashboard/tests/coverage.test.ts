@@ -3,49 +3,49 @@ import { test } from "node:test";
 import { Coverage } from "../src/data/coverage.js";
 
 test("of what nobody has read the newest part is missing first", () => {
-  const coverage = new Coverage<string>();
-  assert.deepEqual(coverage.newestGap(0, Infinity), { from: 0, to: Infinity, next: null });
-  coverage.add(50, Infinity, "before 50");
-  assert.deepEqual(coverage.newestGap(0, Infinity), { from: 0, to: 50, next: "before 50" });
-  coverage.add(10, 30, "before 10");
-  assert.deepEqual(coverage.newestGap(0, Infinity), { from: 30, to: 50, next: "before 50" });
+  const coverage = new Coverage();
+  assert.deepEqual(coverage.newestGap(0, Infinity), { from: 0, to: Infinity });
+  coverage.add(50, Infinity);
+  assert.deepEqual(coverage.newestGap(0, Infinity), { from: 0, to: 50 });
+  coverage.add(10, 30);
+  assert.deepEqual(coverage.newestGap(0, Infinity), { from: 30, to: 50 });
 });
 
-test("stretches that touch are one, and go on where the left one does", () => {
-  const coverage = new Coverage<string>();
-  coverage.add(50, Infinity, "before 50");
-  coverage.add(20, 50, "before 20");
-  assert.deepEqual(coverage.newestGap(0, 60), { from: 0, to: 20, next: "before 20" });
+test("stretches that touch are one", () => {
+  const coverage = new Coverage();
+  coverage.add(50, Infinity);
+  coverage.add(20, 50);
+  assert.deepEqual(coverage.newestGap(0, 60), { from: 0, to: 20 });
   assert.equal(coverage.newestGap(20, 60), null);
 });
 
 test("a gap in the middle ends where the view ends", () => {
-  const coverage = new Coverage<string>();
-  coverage.add(80, Infinity, "before 80");
-  assert.deepEqual(coverage.newestGap(20, 40), { from: 20, to: 40, next: null });
+  const coverage = new Coverage();
+  coverage.add(80, Infinity);
+  assert.deepEqual(coverage.newestGap(20, 40), { from: 20, to: 40 });
 });
 
 test("all gaps of a range are told, the oldest first", () => {
-  const coverage = new Coverage<string>();
-  coverage.add(10, 20, null);
-  coverage.add(30, 40, null);
+  const coverage = new Coverage();
+  coverage.add(10, 20);
+  coverage.add(30, 40);
   assert.deepEqual(coverage.gaps(0, 50), [[0, 10], [20, 30], [40, 50]]);
   assert.deepEqual(coverage.gaps(12, 18), []);
 });
 
 test("the beginning of everything is known once it was read", () => {
-  const coverage = new Coverage<string>();
-  coverage.add(50, Infinity, "before 50");
+  const coverage = new Coverage();
+  coverage.add(50, Infinity);
   assert.equal(coverage.hasBeginning, false);
-  coverage.add(-Infinity, 50, null);
+  coverage.add(-Infinity, 50);
   assert.equal(coverage.hasBeginning, true);
   assert.equal(coverage.newestGap(-1e9, Infinity), null);
 });
 
-test("what is let go is missing again, and how it went on is not remembered", () => {
-  const coverage = new Coverage<string>();
-  coverage.add(0, Infinity, "before 0");
+test("what is let go is missing again", () => {
+  const coverage = new Coverage();
+  coverage.add(0, Infinity);
   coverage.keep([[20, 40], [90, Infinity]]);
   assert.deepEqual(coverage.gaps(0, 100), [[0, 20], [40, 90]]);
-  assert.deepEqual(coverage.newestGap(0, 100), { from: 40, to: 90, next: null });
+  assert.deepEqual(coverage.newestGap(0, 100), { from: 40, to: 90 });
 });

@@ -23,7 +23,7 @@ function history(minutes: number, fail: (asked: number) => void = () => undefine
   const rows = new Rows<ChatWindow>();
   const leaving = new AbortController();
   let changed = (): void => undefined;
-  const paged = new Paged<ChatWindow, ChatWindow>(rows, (row) => row, (gap) => before(gap.to), () => changed(), leaving.signal);
+  const paged = new Paged<ChatWindow, ChatWindow>(rows, (row) => row, before, () => changed(), leaving.signal);
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
       changed = () => (paged.state === "idle" || paged.state === "failed" ? resolve() : undefined);

@@ -4,8 +4,10 @@ import {
   type LiveMessage,
   type LiveOptions,
   type MetricWindow,
+  type Moment,
   type Page,
   type ReadInit,
+  type Stream,
   type Telemetra,
   TelemetraError,
 } from "telemetra-client";
@@ -30,10 +32,35 @@ function wire(minute: number, chatCount = minute): MetricWindow {
   };
 }
 
-/** A service that holds windows, remembers how it was asked, and tells live what a test has it tell. */
+function wireMoment(minute: number, description: string | null = null): Moment {
+  return {
+    moment_id: `m${minute}`,
+    stream_id: "lofi",
+    timestamp: new Date(START + minute * MINUTE).toISOString(),
+    moment_type: "chat_spike",
+    description,
+    metric_name: null,
+    metric_value: null,
+    threshold: null,
+    z_score: null,
+    metadata: null,
+  };
+}
+
+function titled(title: string): Stream {
+  const at = new Date(START).toISOString();
+  return { stream_id: "lofi", title, created_at: at, updated_at: at };
+}
+
+/** A service that holds windows and moments, remembers how it was asked, and tells live what a test has it tell. */
 class Service {
   windows: MetricWindow[] = [];
+  momentsKept: Moment[] = [];
+  described: () => Promise<Stream> = () => Promise.reject(new TelemetraError("not described", 404));
   readonly asked: string[] = [];
+  readonly askedForMoments: string[] = [];
+  /** How many follow it. */
+  followers = 0;
   position = "p0";
   since: string | undefined;
   tell: (message: Partial<LiveMessage> & { type: string }) => void = () => undefined;
@@ -42,10 +69,8 @@ class Service {
 
   readonly client = {
     metrics: async (_: string, query: { limit: number; end_time?: string }, init: ReadInit) => this.#metrics(query, init),
-    moments: async (): Promise<Page<never>> => ({ data: [], position: this.position, next: null }),
-    stream: async () => {
-      throw new TelemetraError("not described", 404);
-    },
+    moments: async (_: string, query: { limit: number; end_time?: string }, init: ReadInit) => this.#moments(query, init),
+    stream: async () => ({ data: await this.described(), position: this.position }),
     live: (_: string, options: LiveOptions) => this.#live(options),
   } as unknown as Telemetra;
 
@@ -62,9 +87,22 @@ class Service {
     return { data, position, next: found.length > data.length ? () => Promise.reject(new Error("asked for")) : null };
   }
 
+  async #moments(query: { limit: number; end_time?: string }, init: ReadInit): Promise<Page<Moment>> {
+    this.askedForMoments.push(`${query.end_time ?? "newest"} ${init.position ?? "-"}`);
+    const end = query.end_time ? Date.parse(query.end_time) : Infinity;
+    const found = this.momentsKept.filter((one) => Date.parse(one.timestamp) < end).toReversed();
+    const data = found.slice(0, query.limit);
+    const last = data.at(-1);
+    // As the client does it: what a page leads to includes what that page did, and nothing newer.
+    const position = this.position;
+    const next = (): Promise<Page<Moment>> => this.#moments({ ...query, end_time: last?.timestamp ?? "" }, { ...init, position });
+    return { data, position, next: found.length > data.length ? next : null };
+  }
+
   #live(options: LiveOptions): unknown {
     this.since = options.since ?? undefined;
-    const live = { position: options.since ?? null, close: () => undefined };
+    this.followers += 1;
+    const live = { position: options.since ?? null, close: () => (this.followers -= 1) };
     this.tell = (message) => {
       live.position = this.position;
       options.onMessage(message as LiveMessage);
@@ -157,5 +195,58 @@ test("when everything was removed nothing is left, and what is written then is t
   assert.deepEqual(counts(), []);
   service.tell({ type: "metrics", data: wire(7) });
   assert.deepEqual(counts(), [7]);
+  leave();
+});
+
+test("opened twice at once it is followed once, and not at all once it was left", async () => {
+  const service = new Service();
+  service.windows = [wire(0)];
+  const { data, leave } = opened(service);
+  await Promise.all([data.open(), data.open()]);
+  assert.equal(service.followers, 1);
+  leave();
+  assert.equal(service.followers, 0);
+});
+
+test("a title that was told live is not overwritten by one that was read before", async () => {
+  const service = new Service();
+  service.windows = [wire(0)];
+  let answer = (_: Stream): void => undefined;
+  service.described = () => new Promise((resolve) => (answer = resolve));
+  const { data, leave } = opened(service);
+  await data.open();
+  await settled();
+  service.tell({ type: "stream", data: titled("new") });
+  answer(titled("old"));
+  await settled();
+  assert.equal(data.stream?.title, "new");
+  leave();
+});
+
+test("a window at the very end of what is wanted is read, wherever between two milliseconds that is", async () => {
+  const service = new Service();
+  service.windows = Array.from({ length: 2000 }, (_, minute) => wire(minute));
+  const { data, leave } = opened(service);
+  await data.open();
+  data.want(START + 90 * MINUTE, START + 100 * MINUTE + 0.5);
+  await settled();
+  assert.ok(data.rows.list.some((row) => row.at === START + 100 * MINUTE));
+  leave();
+});
+
+test("older moments include what was told live", async () => {
+  const service = new Service();
+  service.windows = [wire(0)];
+  service.momentsKept = Array.from({ length: 150 }, (_, minute) => wireMoment(minute));
+  const { data, leave } = opened(service);
+  await data.open();
+  await settled();
+  assert.equal(data.momentRows.list.length, 100);
+  service.position = "p1";
+  service.tell({ type: "moment", data: wireMoment(3, "rewritten") });
+  data.moments.want(START, Infinity);
+  await settled();
+  assert.equal(service.askedForMoments.at(-1)?.split(" ")[1], "p1");
+  assert.equal(data.momentRows.list.length, 150);
   leave();
 });

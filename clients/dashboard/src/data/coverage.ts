@@ -1,18 +1,16 @@
 /**
- * Which stretches of time have been read, and how reading goes on at the left end of each. In milliseconds, half-open.
+ * Which stretches of time have been read. In milliseconds, half-open.
  *
  * Knows nothing of rows: a stretch without any is as well known as a full one.
  */
 
-export interface Stretch<N> {
+export interface Stretch {
   readonly from: number;
   readonly to: number;
-  /** How to read what is before `from`; null where nobody knows, or where nothing is. */
-  readonly next: N | null;
 }
 
-export class Coverage<N> {
-  #stretches: Stretch<N>[] = [];
+export class Coverage {
+  #stretches: Stretch[] = [];
 
   /** Where the oldest stretch begins; -Infinity once the beginning of everything has been read. */
   get start(): number {
@@ -23,21 +21,17 @@ export class Coverage<N> {
     return this.start === -Infinity;
   }
 
-  add(from: number, to: number, next: N | null): void {
-    const apart = (one: Stretch<N>): boolean => one.to < from || one.from > to;
+  add(from: number, to: number): void {
+    const apart = (one: Stretch): boolean => one.to < from || one.from > to;
     const touching = this.#stretches.filter((one) => !apart(one));
-    const leftmost = touching.reduce((best, one) => (one.from < best.from ? one : best), { from, to, next });
+    const start = Math.min(from, ...touching.map((one) => one.from));
     const end = Math.max(to, ...touching.map((one) => one.to));
-    this.#stretches = [
-      ...this.#stretches.filter(apart),
-      { from: leftmost.from, to: end, next: leftmost.next },
-    ].sort((one, other) => one.from - other.from);
+    this.#stretches = [...this.#stretches.filter(apart), { from: start, to: end }].sort((one, other) => one.from - other.from);
   }
 
-  /** The newest part of a range that has not been read, with what reads on from its right end. */
-  newestGap(from: number, to: number): Stretch<N> | null {
+  /** The newest part of a range that has not been read. */
+  newestGap(from: number, to: number): Stretch | null {
     let edge = to;
-    let next: N | null = null;
     for (const one of this.#stretches.toReversed()) {
       if (one.from >= edge) {
         continue;
@@ -46,13 +40,12 @@ export class Coverage<N> {
         break;
       }
       edge = one.from;
-      next = one.next;
     }
     if (edge <= from) {
       return null;
     }
     const before = this.#stretches.findLast((one) => one.to < edge);
-    return { from: Math.max(from, before?.to ?? -Infinity), to: edge, next };
+    return { from: Math.max(from, before?.to ?? -Infinity), to: edge };
   }
 
   /** The parts of a range that have not been read, the oldest first. */
@@ -77,20 +70,14 @@ export class Coverage<N> {
       ranges.map(([from, to]) => ({
         from: Math.max(one.from, from),
         to: Math.min(one.to, to),
-        next: one.from >= from ? one.next : null,
       })),
     );
     this.#stretches = [];
     for (const one of kept) {
       if (one.from < one.to) {
-        this.add(one.from, one.to, one.next);
+        this.add(one.from, one.to);
       }
     }
-  }
-
-  /** Forget how reading goes on. */
-  forgetNext(): void {
-    this.#stretches = this.#stretches.map((one) => ({ ...one, next: null }));
   }
 
   clear(): void {

@@ -5,15 +5,13 @@
  * `Coverage`, and nothing of drawing.
  */
 
-import { type Page, TelemetraError } from "telemetra-client";
+import type { Page } from "telemetra-client";
 import { Coverage, type Stretch } from "./coverage.js";
 import { isPassing, Retry } from "./retry.js";
 import type { Row, Rows } from "./rows.js";
 
-type Next<W> = () => Promise<Page<W>>;
-
-/** How to read the newest page of what is missing; where `to` is Infinity, the newest of all. */
-export type ReadPage<W> = (gap: Stretch<Next<W>>, signal: AbortSignal) => Promise<Page<W>>;
+/** How to read the newest page of what is before an instant; before Infinity, the newest of all. */
+export type ReadPage<W> = (end: number) => Promise<Page<W>>;
 
 export type PagingState = "idle" | "loading" | "waiting" | "failed";
 
@@ -21,7 +19,7 @@ export type PagingState = "idle" | "loading" | "waiting" | "failed";
 export const LATEST = 8.64e15;
 
 export class Paged<W, R extends Row> {
-  readonly coverage = new Coverage<Next<W>>();
+  readonly coverage = new Coverage();
   readonly #retry = new Retry();
   #wanted: readonly [number, number] = [LATEST, Infinity];
   #state: PagingState = "idle";
@@ -69,7 +67,7 @@ export class Paged<W, R extends Row> {
 
   /** Read one page, the newest, and return it. */
   async newest(): Promise<Page<W>> {
-    return this.#page({ from: -Infinity, to: Infinity, next: null });
+    return this.#page({ from: -Infinity, to: Infinity });
   }
 
   async #goOn(): Promise<void> {
@@ -84,21 +82,16 @@ export class Paged<W, R extends Row> {
         await this.#page(gap);
         this.#retry.succeeded();
       } catch (error) {
-        if (gap.next && error instanceof TelemetraError && error.status === 422) {
-          // What led on from here is of another history, or of an older version: begin at the edge, without it.
-          this.coverage.forgetNext();
-          continue;
-        }
         this.#failed(error);
         return;
       }
     }
   }
 
-  async #page(gap: Stretch<Next<W>>): Promise<Page<W>> {
+  async #page(gap: Stretch): Promise<Page<W>> {
     const reading = this.rows.begin();
     try {
-      const first = await this.read(gap, this.signal);
+      const first = await this.read(gap.to);
       let page = first;
       const rows = page.data.map(this.rowOf);
       while (page.next && startOf(rows) >= gap.to) {
@@ -108,7 +101,7 @@ export class Paged<W, R extends Row> {
       }
       const from = page.next ? startOf(rows) : -Infinity;
       if (this.rows.merge(reading, rows, from, gap.to)) {
-        this.coverage.add(from, gap.to, page.next);
+        this.coverage.add(from, gap.to);
       }
       this.changed();
       return first;

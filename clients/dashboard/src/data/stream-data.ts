@@ -45,6 +45,8 @@ export class StreamData {
   stream: Stream | null = null;
   #live: LiveStream | null = null;
   #position: string | null = null;
+  /** How often the stream's own row was told live. */
+  #described = 0;
 
   constructor(
     private readonly client: Telemetra,
@@ -53,12 +55,14 @@ export class StreamData {
     private readonly signal: AbortSignal,
   ) {
     const changed = (): void => events.changed();
-    const readWindows = (to: number): Promise<Page<MetricWindow>> =>
-      this.#including((init) => client.metrics(streamId, windowsBefore(to, this.#position === null), init));
-    this.history = new Paged(this.rows, windowOf, (gap) => readWindows(gap.to), changed, signal);
-    const readMoments = (): Promise<Page<Moment>> =>
-      this.#including((init) => client.moments(streamId, { limit: MOMENTS }, init));
-    this.moments = new Paged(this.momentRows, momentOf, (gap) => gap.next?.() ?? readMoments(), changed, signal);
+    const readWindows = (end: number): Promise<Page<MetricWindow>> => {
+      const limit = this.#position === null ? FIRST_WINDOWS : WINDOWS;
+      return this.#including((init) => client.metrics(streamId, { limit, ...before(end) }, init));
+    };
+    this.history = new Paged(this.rows, windowOf, readWindows, changed, signal);
+    const readMoments = (end: number): Promise<Page<Moment>> =>
+      this.#including((init) => client.moments(streamId, { limit: MOMENTS, ...before(end) }, init));
+    this.moments = new Paged(this.momentRows, momentOf, readMoments, changed, signal);
     signal.addEventListener("abort", () => this.#live?.close());
   }
 
@@ -70,6 +74,10 @@ export class StreamData {
   async open(): Promise<void> {
     const page = await this.history.newest();
     this.signal.throwIfAborted();
+    if (this.#live) {
+      // Asked for twice, by an impatient hand: nobody would close a second one.
+      return;
+    }
     this.#position = page.position;
     this.#live = this.client.live(this.streamId, {
       ...(page.position === null ? {} : { since: page.position }),
@@ -107,10 +115,14 @@ export class StreamData {
   /** Read the stream's own row, which may come after its windows, or never. */
   async #describe(): Promise<void> {
     const retry = new Retry();
+    const told = this.#described;
     for (;;) {
       try {
-        this.stream = (await this.#including((init) => this.client.stream(this.streamId, init))).data;
-        this.events.changed();
+        const { data } = await this.#including((init) => this.client.stream(this.streamId, init));
+        if (this.#described === told) {
+          this.stream = data;
+          this.events.changed();
+        }
         return;
       } catch (error) {
         if (this.signal.aborted || !isPassing(error)) {
@@ -137,6 +149,12 @@ export class StreamData {
     }
   }
 
+  /** Take the stream's own row as it was told live: what is being read of it meanwhile is older. */
+  #tell(stream: Stream | null): void {
+    this.#described += 1;
+    this.stream = stream;
+  }
+
   #take(message: LiveMessage): void {
     switch (message.type) {
       case "metrics":
@@ -146,7 +164,7 @@ export class StreamData {
         this.momentRows.tell(momentOf(message.data));
         break;
       case "stream":
-        this.stream = message.data;
+        this.#tell(message.data);
         break;
       case "removed":
         this.#remove(message.data);
@@ -164,7 +182,7 @@ export class StreamData {
     if (removed.all) {
       this.rows.clear();
       this.momentRows.clear();
-      this.stream = null;
+      this.#tell(null);
       this.#readAgain();
       void this.#describe();
     } else if (removed.window) {
@@ -172,13 +190,13 @@ export class StreamData {
     } else if (removed.moment_id) {
       this.momentRows.tellRemoved(removed.moment_id);
     } else if (removed.stream) {
-      this.stream = null;
+      this.#tell(null);
     }
   }
 
   /** Begin anew from a snapshot: what was read before may be of another history, and is shown until it is read again. */
   #begin(snapshot: Extract<LiveMessage, { type: "snapshot" }>): void {
-    this.stream = snapshot.stream;
+    this.#tell(snapshot.stream);
     this.rows.outdate();
     this.momentRows.outdate();
     this.#readAgain();
@@ -198,7 +216,7 @@ export class StreamData {
   }
 }
 
-function windowsBefore(end: number, isFirst: boolean): { limit: number; end_time?: string } {
-  const limit = isFirst ? FIRST_WINDOWS : WINDOWS;
-  return end === Infinity ? { limit } : { limit, end_time: new Date(end).toISOString() };
+/** What asks for rows before an instant. Views end between milliseconds, which dates don't tell: rather a row too many. */
+function before(end: number): { end_time?: string } {
+  return end === Infinity ? {} : { end_time: new Date(Math.ceil(end)).toISOString() };
 }

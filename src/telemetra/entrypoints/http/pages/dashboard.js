@@ -851,11 +851,11 @@ function indexAt(columns, at) {
 }
 function indexNear(columns, at) {
   const after = indexAt(columns, at);
-  const before = after - 1;
-  if (after === columns.at.length || before < 0) {
-    return after === columns.at.length ? before : after;
+  const before2 = after - 1;
+  if (after === columns.at.length || before2 < 0) {
+    return after === columns.at.length ? before2 : after;
   }
-  return at - columns.at[before] <= columns.at[after] - at ? before : after;
+  return at - columns.at[before2] <= columns.at[after] - at ? before2 : after;
 }
 function extent(values, first, last) {
   let lowest = Infinity;
@@ -1329,9 +1329,9 @@ var ListPage = class {
   async #searchAll() {
     this.#show();
     while (this.#search.value.trim() && this.#next && this.#rows.size < MOST_SEARCHED) {
-      const before = this.#next;
+      const before2 = this.#next;
       await this.#readMore();
-      if (this.#next === before) {
+      if (this.#next === before2) {
         break;
       }
     }
@@ -1915,20 +1915,16 @@ var Coverage = class {
   get hasBeginning() {
     return this.start === -Infinity;
   }
-  add(from, to, next) {
+  add(from, to) {
     const apart = (one) => one.to < from || one.from > to;
     const touching = this.#stretches.filter((one) => !apart(one));
-    const leftmost = touching.reduce((best, one) => one.from < best.from ? one : best, { from, to, next });
+    const start = Math.min(from, ...touching.map((one) => one.from));
     const end = Math.max(to, ...touching.map((one) => one.to));
-    this.#stretches = [
-      ...this.#stretches.filter(apart),
-      { from: leftmost.from, to: end, next: leftmost.next }
-    ].sort((one, other) => one.from - other.from);
+    this.#stretches = [...this.#stretches.filter(apart), { from: start, to: end }].sort((one, other) => one.from - other.from);
   }
-  /** The newest part of a range that has not been read, with what reads on from its right end. */
+  /** The newest part of a range that has not been read. */
   newestGap(from, to) {
     let edge = to;
-    let next = null;
     for (const one of this.#stretches.toReversed()) {
       if (one.from >= edge) {
         continue;
@@ -1937,13 +1933,12 @@ var Coverage = class {
         break;
       }
       edge = one.from;
-      next = one.next;
     }
     if (edge <= from) {
       return null;
     }
-    const before = this.#stretches.findLast((one) => one.to < edge);
-    return { from: Math.max(from, before?.to ?? -Infinity), to: edge, next };
+    const before2 = this.#stretches.findLast((one) => one.to < edge);
+    return { from: Math.max(from, before2?.to ?? -Infinity), to: edge };
   }
   /** The parts of a range that have not been read, the oldest first. */
   gaps(from, to) {
@@ -1965,20 +1960,15 @@ var Coverage = class {
     const kept = this.#stretches.flatMap(
       (one) => ranges.map(([from, to]) => ({
         from: Math.max(one.from, from),
-        to: Math.min(one.to, to),
-        next: one.from >= from ? one.next : null
+        to: Math.min(one.to, to)
       }))
     );
     this.#stretches = [];
     for (const one of kept) {
       if (one.from < one.to) {
-        this.add(one.from, one.to, one.next);
+        this.add(one.from, one.to);
       }
     }
-  }
-  /** Forget how reading goes on. */
-  forgetNext() {
-    this.#stretches = this.#stretches.map((one) => ({ ...one, next: null }));
   }
   clear() {
     this.#stretches = [];
@@ -2033,7 +2023,7 @@ var Paged = class {
   }
   /** Read one page, the newest, and return it. */
   async newest() {
-    return this.#page({ from: -Infinity, to: Infinity, next: null });
+    return this.#page({ from: -Infinity, to: Infinity });
   }
   async #goOn() {
     for (; ; ) {
@@ -2047,10 +2037,6 @@ var Paged = class {
         await this.#page(gap);
         this.#retry.succeeded();
       } catch (error) {
-        if (gap.next && error instanceof TelemetraError && error.status === 422) {
-          this.coverage.forgetNext();
-          continue;
-        }
         this.#failed(error);
         return;
       }
@@ -2059,7 +2045,7 @@ var Paged = class {
   async #page(gap) {
     const reading = this.rows.begin();
     try {
-      const first = await this.read(gap, this.signal);
+      const first = await this.read(gap.to);
       let page2 = first;
       const rows = page2.data.map(this.rowOf);
       while (page2.next && startOf(rows) >= gap.to) {
@@ -2068,7 +2054,7 @@ var Paged = class {
       }
       const from = page2.next ? startOf(rows) : -Infinity;
       if (this.rows.merge(reading, rows, from, gap.to)) {
-        this.coverage.add(from, gap.to, page2.next);
+        this.coverage.add(from, gap.to);
       }
       this.changed();
       return first;
@@ -2222,10 +2208,13 @@ var StreamData = class {
     this.events = events;
     this.signal = signal;
     const changed = () => events.changed();
-    const readWindows = (to) => this.#including((init) => client.metrics(streamId, windowsBefore(to, this.#position === null), init));
-    this.history = new Paged(this.rows, windowOf, (gap) => readWindows(gap.to), changed, signal);
-    const readMoments = () => this.#including((init) => client.moments(streamId, { limit: MOMENTS }, init));
-    this.moments = new Paged(this.momentRows, momentOf, (gap) => gap.next?.() ?? readMoments(), changed, signal);
+    const readWindows = (end) => {
+      const limit = this.#position === null ? FIRST_WINDOWS : WINDOWS;
+      return this.#including((init) => client.metrics(streamId, { limit, ...before(end) }, init));
+    };
+    this.history = new Paged(this.rows, windowOf, readWindows, changed, signal);
+    const readMoments = (end) => this.#including((init) => client.moments(streamId, { limit: MOMENTS, ...before(end) }, init));
+    this.moments = new Paged(this.momentRows, momentOf, readMoments, changed, signal);
     signal.addEventListener("abort", () => this.#live?.close());
   }
   client;
@@ -2239,6 +2228,8 @@ var StreamData = class {
   stream = null;
   #live = null;
   #position = null;
+  /** How often the stream's own row was told live. */
+  #described = 0;
   /**
    * Read the newest windows and go live.
    *
@@ -2247,6 +2238,9 @@ var StreamData = class {
   async open() {
     const page2 = await this.history.newest();
     this.signal.throwIfAborted();
+    if (this.#live) {
+      return;
+    }
     this.#position = page2.position;
     this.#live = this.client.live(this.streamId, {
       ...page2.position === null ? {} : { since: page2.position },
@@ -2280,10 +2274,14 @@ var StreamData = class {
   /** Read the stream's own row, which may come after its windows, or never. */
   async #describe() {
     const retry = new Retry();
+    const told = this.#described;
     for (; ; ) {
       try {
-        this.stream = (await this.#including((init) => this.client.stream(this.streamId, init))).data;
-        this.events.changed();
+        const { data } = await this.#including((init) => this.client.stream(this.streamId, init));
+        if (this.#described === told) {
+          this.stream = data;
+          this.events.changed();
+        }
         return;
       } catch (error) {
         if (this.signal.aborted || !isPassing(error)) {
@@ -2308,6 +2306,11 @@ var StreamData = class {
       throw error;
     }
   }
+  /** Take the stream's own row as it was told live: what is being read of it meanwhile is older. */
+  #tell(stream) {
+    this.#described += 1;
+    this.stream = stream;
+  }
   #take(message) {
     switch (message.type) {
       case "metrics":
@@ -2317,7 +2320,7 @@ var StreamData = class {
         this.momentRows.tell(momentOf(message.data));
         break;
       case "stream":
-        this.stream = message.data;
+        this.#tell(message.data);
         break;
       case "removed":
         this.#remove(message.data);
@@ -2334,7 +2337,7 @@ var StreamData = class {
     if (removed.all) {
       this.rows.clear();
       this.momentRows.clear();
-      this.stream = null;
+      this.#tell(null);
       this.#readAgain();
       void this.#describe();
     } else if (removed.window) {
@@ -2342,12 +2345,12 @@ var StreamData = class {
     } else if (removed.moment_id) {
       this.momentRows.tellRemoved(removed.moment_id);
     } else if (removed.stream) {
-      this.stream = null;
+      this.#tell(null);
     }
   }
   /** Begin anew from a snapshot: what was read before may be of another history, and is shown until it is read again. */
   #begin(snapshot) {
-    this.stream = snapshot.stream;
+    this.#tell(snapshot.stream);
     this.rows.outdate();
     this.momentRows.outdate();
     this.#readAgain();
@@ -2365,9 +2368,8 @@ var StreamData = class {
     this.moments.again();
   }
 };
-function windowsBefore(end, isFirst) {
-  const limit = isFirst ? FIRST_WINDOWS : WINDOWS;
-  return end === Infinity ? { limit } : { limit, end_time: new Date(end).toISOString() };
+function before(end) {
+  return end === Infinity ? {} : { end_time: new Date(Math.ceil(end)).toISOString() };
 }
 
 // src/chart/description.ts
@@ -2417,17 +2419,17 @@ function listenForGestures(target, gestured, signal) {
       gestured.pointed(x);
       return;
     }
-    const before = touches.size === 2 ? spread() : null;
+    const before2 = touches.size === 2 ? spread() : null;
     const pixels = x - touch.x;
     moved ||= Math.abs(x - touch.startX) > SLOP_PIXELS;
     if (!moved) {
       return;
     }
     touch.x = x;
-    if (before) {
+    if (before2) {
       const after = spread();
-      gestured.zoomed(Math.max(before.distance, 10) / Math.max(after.distance, 10), after.middle);
-      gestured.dragged(after.middle - before.middle);
+      gestured.zoomed(Math.max(before2.distance, 10) / Math.max(after.distance, 10), after.middle);
+      gestured.dragged(after.middle - before2.middle);
     } else {
       gestured.pointed(null);
       gestured.dragged(pixels);
@@ -2566,13 +2568,13 @@ var NAMES = [
 ];
 function paletteOf(place) {
   const style = getComputedStyle(place);
-  const before = place.style.color;
+  const before2 = place.style.color;
   const read2 = (name) => {
     place.style.color = `var(--${name})`;
     return style.color;
   };
   const palette = Object.fromEntries(NAMES.map((name) => [name, read2(name)]));
-  place.style.color = before;
+  place.style.color = before2;
   return palette;
 }
 
@@ -3613,7 +3615,7 @@ var ConnectionBadge = class {
   }
   #show() {
     const status = this.#status;
-    const before = this.#kind;
+    const before2 = this.#kind;
     this.#kind = kindOf2(status);
     this.element.dataset["state"] = this.#kind;
     this.element.title = TITLES[this.#kind];
@@ -3622,7 +3624,7 @@ var ConnectionBadge = class {
     if (this.#kind === "live") {
       this.#said ??= "live";
     }
-    if (isTrying(this.#kind) ? !isTrying(before) : this.#kind !== before) {
+    if (isTrying(this.#kind) ? !isTrying(before2) : this.#kind !== before2) {
       this.#say();
     }
   }
