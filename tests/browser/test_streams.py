@@ -17,6 +17,8 @@ from tests.e2e.service import Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), needs_browser]
 
+UNTIL_READ_AGAIN = 12_000
+"""Milliseconds after which the list is read again while it is seen."""
 HOSTILE = (
     "<script>window.harmed = 1</script>",
     "\"><img src=x onerror='window.harmed = 1'>",
@@ -113,13 +115,32 @@ async def test_a_stream_that_is_new_comes_into_the_list_by_itself(
 ) -> None:
     await describe(writer, "one")
     async with tab(chromium, service.url) as (here, _):
+        await here.page.clock.install()
         page = await open_streams(here)
         await expect(page.get_by_role("listitem")).to_have_count(1)
         await describe(writer, "two")
+        await page.clock.fast_forward(UNTIL_READ_AGAIN)
         await expect(page.get_by_role("listitem")).to_have_count(2)
         await expect(page.get_by_role("listitem").first).to_contain_text("two")
         await writer.execute("delete from streams where stream_id = 'one'")
+        await page.clock.fast_forward(UNTIL_READ_AGAIN)
         await expect(page.get_by_role("listitem")).to_have_count(1)
+
+
+async def test_all_of_many_streams_that_are_new_at_once_can_be_had(
+    chromium: Browser, service: Service, writer: asyncpg.Connection
+) -> None:
+    await describe(writer, "one")
+    async with tab(chromium, service.url) as (here, _):
+        await here.page.clock.install()
+        page = await open_streams(here)
+        rows = page.get_by_role("listitem")
+        await expect(rows).to_have_count(1)
+        await writer.execute("insert into streams (stream_id) select 'new-' || n from generate_series(1, 300) n")
+        await page.clock.fast_forward(UNTIL_READ_AGAIN)
+        await page.get_by_role("button", name="Show more").click()
+        await expect(rows).to_have_count(301)
+        await expect(page.get_by_text("301 streams")).to_be_visible()
 
 
 @pytest.mark.parametrize("stream_id", HOSTILE, ids=range(len(HOSTILE)))
@@ -139,7 +160,7 @@ async def test_whatever_an_id_or_a_title_holds_is_text(
         await page.get_by_role("listitem").get_by_role("link").click()
         await until_drawn(page)
         heading = page.get_by_role("heading", level=1)
-        assert await heading.evaluate("element => element.textContent") == stream_id.strip() or stream_id
+        await expect(heading).to_have_js_property("textContent", stream_id.strip())
         page = await open_stream(here, stream_id)
         await page.locator(".moment-head").click()
         await expect(page.locator(".explanation")).to_be_visible()

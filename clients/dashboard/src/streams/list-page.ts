@@ -105,13 +105,17 @@ export class ListPage {
   /** Read the newest again: titles, and streams that are new or have moved up. */
   async #refresh(): Promise<void> {
     await this.#reading(async () => {
-      const limit = Math.min(Math.max(PAGE, this.#rows.size), MOST_A_PAGE);
+      const known = this.#rows.size;
+      const limit = Math.min(Math.max(PAGE, known), MOST_A_PAGE);
       const page = await this.shell.session.client.streams({ limit }, { signal: this.signal });
       this.#rows.take(page.data);
       if (!page.next) {
         // The answer has all: others are gone.
         this.#next = null;
         this.#rows.keepOnly(page.data);
+      } else if (page.data.length >= known) {
+        // There are more than the page and the list hold: many at once are new, or the first read has failed.
+        this.#next ??= page.next;
       }
       this.#rows.order(page.data);
     });

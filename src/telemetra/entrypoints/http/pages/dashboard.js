@@ -1297,12 +1297,15 @@ var ListPage = class {
   /** Read the newest again: titles, and streams that are new or have moved up. */
   async #refresh() {
     await this.#reading(async () => {
-      const limit = Math.min(Math.max(PAGE, this.#rows.size), MOST_A_PAGE);
+      const known = this.#rows.size;
+      const limit = Math.min(Math.max(PAGE, known), MOST_A_PAGE);
       const page2 = await this.shell.session.client.streams({ limit }, { signal: this.signal });
       this.#rows.take(page2.data);
       if (!page2.next) {
         this.#next = null;
         this.#rows.keepOnly(page2.data);
+      } else if (page2.data.length >= known) {
+        this.#next ??= page2.next;
       }
       this.#rows.order(page2.data);
     });
