@@ -16,6 +16,7 @@ from tests.e2e.service import run_telemetra, serving
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), needs_browser]
 
 REFUSED = ("status of 401", "status of 403")
+NO_EDL = "status of 422"
 
 
 async def made_token(tmp_path: Path, name: str, *arguments: str) -> str:
@@ -36,7 +37,7 @@ async def test_a_page_asks_for_a_token_keeps_it_and_is_live_with_it(
     tokens = {"API_TOKENS_FILE": str(tmp_path / "tokens.toml")}
     async with (
         serving(tmp_path / "data", **settings, **tokens) as service,
-        tab(chromium, service.url, but=REFUSED) as (here, context),
+        tab(chromium, service.url, but=[*REFUSED, NO_EDL]) as (here, context),
     ):
         page = here.page
         await page.goto(address_of(service.url, "lofi"))
@@ -55,6 +56,11 @@ async def test_a_page_asks_for_a_token_keeps_it_and_is_live_with_it(
         async with page.expect_download() as started:
             await page.get_by_role("link", name="All windows, CSV").click()
         assert len((await (await started.value).path()).read_text().splitlines()) == 25 + 1
+        await writer.execute(
+            "insert into moments (moment_id, stream_id, timestamp, moment_type) values ('m', 'lofi', '2026-05-09', 'chat_spike')"
+        )
+        await page.get_by_role("link", name="Moments as EDL").click()
+        await expect(page.get_by_role("alert")).to_contain_text("A timecode ends after 24 hours")
         await page.reload()
         await until_drawn(page)
         assert not any(token in url for url in here.asked)

@@ -1,8 +1,13 @@
-/** Links to a stream's rows as files. Where a token is needed, which no link can carry, the page fetches what the link names. */
+/**
+ * Links to a stream's rows as files. Where a token is needed, which no link can carry, the page fetches what the link names,
+ * and tells what stands in the way.
+ */
 
-import { element } from "../elements.js";
-import type { Session } from "../session.js";
+import { TelemetraError } from "telemetra-client";
 import type { Range } from "../chart/view.js";
+import { element, setText } from "../elements.js";
+import { faultOf } from "../faults.js";
+import type { Session } from "../session.js";
 
 interface Download {
   readonly label: string;
@@ -24,7 +29,6 @@ export function downloads(
   session: Session,
   streamId: string,
   range: () => Range,
-  failed: (error: unknown) => void,
   signal: AbortSignal,
 ): HTMLElement {
   const href = (download: Download): string => {
@@ -36,19 +40,25 @@ export function downloads(
     }
     return session.address(`api/v1/streams/${encodeURIComponent(streamId)}/${download.of}?${query}`);
   };
+  const trouble = element("p", { class: "menu-trouble", role: "alert" });
+  const failed = (error: unknown): void => {
+    const { title, detail } = faultOf(error);
+    setText(trouble, `${title}. ${detail}`);
+  };
   const links = DOWNLOADS.map((download) => {
     const link = element("a", { download: true, href: href(download) }, download.label);
     link.addEventListener("click", (event) => {
       link.href = href(download);
       if (session.token !== null) {
         event.preventDefault();
+        setText(trouble, "");
         const ending = download.format === "chapters" ? "chapters.txt" : download.format;
         void save(link.href, session.token, `${streamId}-${download.of}.${ending}`).catch(failed);
       }
     });
     return element("li", {}, link);
   });
-  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("ul", {}, ...links));
+  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("div", {}, element("ul", {}, ...links), trouble));
   menu.addEventListener("toggle", () => {
     links.forEach((item, index) => item.querySelector("a")?.setAttribute("href", href(DOWNLOADS[index] as Download)));
   });
@@ -70,7 +80,8 @@ export function downloads(
 async function save(address: string, token: string, name: string): Promise<void> {
   const answer = await fetch(address, { headers: { Authorization: `Bearer ${token}` } });
   if (!answer.ok) {
-    throw new Error(`The service answered ${answer.status}.`);
+    const problem = await answer.json().catch(() => null);
+    throw new TelemetraError(problem?.detail ?? `HTTP ${answer.status}`, answer.status, problem);
   }
   const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: name });
   link.click();

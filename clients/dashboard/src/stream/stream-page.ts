@@ -5,7 +5,6 @@ import { type Columns, columnsOf } from "../chart/columns.js";
 import { View } from "../chart/view.js";
 import { StreamData } from "../data/stream-data.js";
 import { element } from "../elements.js";
-import { faultOf } from "../faults.js";
 import { whyUnnameable } from "../routes.js";
 import type { Shell } from "../shell/shell.js";
 import { Trouble } from "../shell/trouble.js";
@@ -118,7 +117,7 @@ export class StreamPage {
   #makeCharts(): ChartCard {
     const { session, announcer } = this.shell;
     const say = (text: string): void => announcer.say(text);
-    const menu = downloads(session, this.streamId, () => this.#view.range, (error) => say(faultOf(error).title), this.signal);
+    const menu = downloads(session, this.streamId, () => this.#view.range, this.signal);
     return new ChartCard(
       this.#view,
       () => {

@@ -3340,7 +3340,7 @@ var DOWNLOADS = [
   { label: "Moments as chapters", of: "moments", format: "chapters", ofRange: false },
   { label: "Moments as EDL", of: "moments", format: "edl", ofRange: false }
 ];
-function downloads(session, streamId, range, failed, signal) {
+function downloads(session, streamId, range, signal) {
   const href = (download) => {
     const query = new URLSearchParams({ format: download.format });
     if (download.ofRange) {
@@ -3350,19 +3350,25 @@ function downloads(session, streamId, range, failed, signal) {
     }
     return session.address(`api/v1/streams/${encodeURIComponent(streamId)}/${download.of}?${query}`);
   };
+  const trouble = element("p", { class: "menu-trouble", role: "alert" });
+  const failed = (error) => {
+    const { title, detail } = faultOf(error);
+    setText(trouble, `${title}. ${detail}`);
+  };
   const links = DOWNLOADS.map((download) => {
     const link = element("a", { download: true, href: href(download) }, download.label);
     link.addEventListener("click", (event) => {
       link.href = href(download);
       if (session.token !== null) {
         event.preventDefault();
+        setText(trouble, "");
         const ending = download.format === "chapters" ? "chapters.txt" : download.format;
         void save(link.href, session.token, `${streamId}-${download.of}.${ending}`).catch(failed);
       }
     });
     return element("li", {}, link);
   });
-  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("ul", {}, ...links));
+  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("div", {}, element("ul", {}, ...links), trouble));
   menu.addEventListener("toggle", () => {
     links.forEach((item, index) => item.querySelector("a")?.setAttribute("href", href(DOWNLOADS[index])));
   });
@@ -3382,7 +3388,8 @@ function downloads(session, streamId, range, failed, signal) {
 async function save(address, token, name) {
   const answer = await fetch(address, { headers: { Authorization: `Bearer ${token}` } });
   if (!answer.ok) {
-    throw new Error(`The service answered ${answer.status}.`);
+    const problem = await answer.json().catch(() => null);
+    throw new TelemetraError(problem?.detail ?? `HTTP ${answer.status}`, answer.status, problem);
   }
   const link = element("a", { href: URL.createObjectURL(await answer.blob()), download: name });
   link.click();
@@ -3806,7 +3813,7 @@ var StreamPage = class {
   #makeCharts() {
     const { session, announcer } = this.shell;
     const say = (text) => announcer.say(text);
-    const menu = downloads(session, this.streamId, () => this.#view.range, (error) => say(faultOf(error).title), this.signal);
+    const menu = downloads(session, this.streamId, () => this.#view.range, this.signal);
     return new ChartCard(
       this.#view,
       () => {
