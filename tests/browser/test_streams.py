@@ -136,7 +136,9 @@ async def test_all_of_many_streams_that_are_new_at_once_can_be_had(
         page = await open_streams(here)
         rows = page.get_by_role("listitem")
         await expect(rows).to_have_count(1)
-        await writer.execute("insert into streams (stream_id) select 'new-' || n from generate_series(1, 300) n")
+        await writer.execute(
+            "insert into streams (stream_id) select 'new-' || n from generate_series(1, 300) n"
+        )
         await page.clock.fast_forward(UNTIL_READ_AGAIN)
         await page.get_by_role("button", name="Show more").click()
         await expect(rows).to_have_count(301)
