@@ -169,11 +169,11 @@ async def test_the_writers_role_may_delete_what_is_old_as_the_runbook_does(grant
             "(now() at time zone 'utc')::date - 179, interval '1 minute') t"
         )
         kept = "select count(*) from chat_summary_minute where window_start >= (now() at time zone 'utc') - interval '180 days'"
-        young = await owner.fetchval(kept)
-        before = await owner.fetchval("select count(*) from chat_summary_minute")
+        young = int(await owner.fetchval(kept) or 0)
+        before = int(await owner.fetchval("select count(*) from chat_summary_minute") or 0)
         async with connected(granted, user=WRITER, password="choose-another") as writer:
             await writer.execute(retention)
-        left = await owner.fetchval("select count(*) from chat_summary_minute")
+        left = int(await owner.fetchval("select count(*) from chat_summary_minute") or 0)
         assert before > left
         # A minute may have gone by.
         assert young - 2 <= left <= young
