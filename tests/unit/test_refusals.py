@@ -16,11 +16,9 @@ def test_the_same_reason_is_told_now_and_then_with_how_many_met_it() -> None:
             refusals.note(DatabaseUnavailable("It is away."))
         now[0] = 11.0
         refusals.note(DatabaseUnavailable("It is away."))
-    assert [(line["log_level"], line.get("others")) for line in logs] == [
-        ("error", None),
-        *[("debug", None)] * 4,
-        ("error", 4),
-    ]
+    # Those in between are told to who debugs.
+    told = [line.get("others") for line in logs if line["log_level"] == "error"]
+    assert told == [None, 4]
 
 
 def test_another_reason_is_told_at_once() -> None:
