@@ -10,7 +10,8 @@ from tests.e2e.hostile.wire import GOOD, Target, judge
 
 _HOST = b"Host: telemetra.test\r\n"
 _NAME = b"next-0000000"
-_NEXT = b"GET /health HTTP/1.1\r\n" + _HOST + b"X-Request-ID: " + _NAME + b"\r\n\r\n"
+# The root is told in the log, as a probe that goes well is not.
+_NEXT = b"GET / HTTP/1.1\r\n" + _HOST + b"X-Request-ID: " + _NAME + b"\r\n\r\n"
 _numbers = count(1)
 
 
