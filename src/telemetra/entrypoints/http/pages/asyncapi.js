@@ -6,8 +6,6 @@
 const main = document.getElementById("main");
 const state = document.getElementById("state");
 
-// --- Elements --------------------------------------------------------------------------------------------------------
-
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -68,8 +66,6 @@ function section(id, title, ...children) {
   );
 }
 
-// --- Schemas ---------------------------------------------------------------------------------------------------------
-
 const last = (reference) => reference.split("/").at(-1);
 
 /** What a value may be, in words, with links to the types that have fields. */
@@ -104,8 +100,6 @@ function fields(schema) {
     told.map(([name, one]) => field(name, one, required.has(name) ? "" : ", may be missing")),
   );
 }
-
-// --- Parts of the page -----------------------------------------------------------------------------------------------
 
 function message(one, components) {
   const id = `message-${one.name}`;
