@@ -127,6 +127,8 @@ async def test_a_range_and_a_type_choose(connect: Connect) -> None:
         minutes = {"start_time": START + timedelta(minutes=5), "end_time": START + timedelta(minutes=9)}
         windows = await reader.rows("metrics", "lofi", **minutes).rest()
         assert [each.chat_count for each in windows] == [8, 7, 6, 5]
+        moments = await reader.rows("moments", "lofi", **minutes).rest()
+        assert [each.moment_id for each in moments] == ["lofi-8", "lofi-7", "lofi-6", "lofi-5"]
         moments = await reader.rows("moments", "lofi", moment_type=MomentType.VIEWER_SPIKE).rest()
         assert {each.moment_type for each in moments} == {MomentType.VIEWER_SPIKE}
         assert len(moments) == MOMENTS // 3

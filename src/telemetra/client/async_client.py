@@ -144,24 +144,30 @@ class AsyncTelemetra:
         stream_id: str,
         *,
         moment_type: MomentType | str | None = None,
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
         limit: int | None = None,
         position: str | None = None,
         no_cache: bool = False,
     ) -> AsyncRows[Moment]:
         """
-        Return a stream's moments, newest first; a known stream without any has none.
+        Return a stream's moments, newest first; a known stream with nothing in the range has none.
 
         Args:
             stream_id: Any text of 1 to 512 bytes.
             moment_type: Only those of one type.
+            start_time: Only moments at this time or later; with a time zone.
+            end_time: Only moments before this time; with a time zone.
             limit: How many at most, in all.
             position: The answer includes what a reader at this position has seen.
             no_cache: Asks the database, whatever is kept.
 
         """
         freshness = Freshness(position=position, no_cache=no_cache)
+        address = self._settings.address
         return AsyncRows(
-            questions.of_moments(self._settings.address, stream_id, moment_type, limit, freshness), self._page
+            questions.of_moments(address, stream_id, moment_type, start_time, end_time, limit, freshness),
+            self._page,
         )
 
     def live(self, stream_id: str, *, since: str | None = None, on_lost: OnLost | None = None) -> AsyncLive:

@@ -41,13 +41,12 @@ def of_metrics(
     freshness: Freshness,
 ) -> Listing[MetricWindow]:
     """Ask for a stream's windows, newest first."""
-    times = {"start_time": start_time, "end_time": end_time}
     return Listing(
         url=address.stream_url(stream_id, "metrics"),
         body=_windows,
         most=MAX_WINDOWS,
         limit=limit,
-        query={name: told_time(name, time) for name, time in times.items() if time is not None},
+        query=_range(start_time, end_time),
         freshness=freshness,
     )
 
@@ -56,6 +55,8 @@ def of_moments(
     address: Address,
     stream_id: str,
     moment_type: MomentType | str | None,
+    start_time: datetime | None,
+    end_time: datetime | None,
     limit: int | None,
     freshness: Freshness,
 ) -> Listing[Moment]:
@@ -63,15 +64,16 @@ def of_moments(
     Ask for a stream's moments, newest first.
 
     Raises:
-        ValueError: there is no such type of moments.
+        ValueError: there is no such type of moments, or a time does not say in which time zone it is.
 
     """
+    kind = {} if moment_type is None else {"moment_type": _known(moment_type)}
     return Listing(
         url=address.stream_url(stream_id, "moments"),
         body=_moments,
         most=MAX_MOMENTS,
         limit=limit,
-        query={} if moment_type is None else {"moment_type": _known(moment_type)},
+        query=kind | _range(start_time, end_time),
         freshness=freshness,
     )
 
@@ -80,3 +82,8 @@ def _known(moment_type: MomentType | str) -> str:
     if moment_type not in list(MomentType):
         raise ValueError(f"moment_type: expected one of {', '.join(MomentType)}.")
     return str(moment_type)
+
+
+def _range(start_time: datetime | None, end_time: datetime | None) -> dict[str, str]:
+    times = {"start_time": start_time, "end_time": end_time}
+    return {name: told_time(name, time) for name, time in times.items() if time is not None}

@@ -178,6 +178,7 @@ async def test_what_is_asked_is_told_as_the_service_wants_it(connect: Connect) -
     [
         ("metrics", {"start_time": datetime(2026, 1, 1)}, "start_time: it names no time zone"),  # noqa: DTZ001
         ("metrics", {"end_time": datetime(2026, 1, 1)}, "end_time: it names no time zone"),  # noqa: DTZ001
+        ("moments", {"start_time": datetime(2026, 1, 1)}, "start_time: it names no time zone"),  # noqa: DTZ001
         ("metrics", {"limit": 0}, "limit: expected a whole number from 1"),
         ("moments", {"moment_type": "boredom"}, "moment_type: expected one of chat_spike, viewer_spike"),
     ],
