@@ -92,7 +92,7 @@ async def test_a_network_that_is_away_is_told_and_the_page_goes_on_when_it_is_ba
     ):
         page = await open_stream(here, "lofi")
         await context.set_offline(True)
-        await page.evaluate("dispatchEvent(new Event('offline'))")
+        await expect(page.get_by_text("Offline", exact=True)).to_be_visible()
         await context.set_offline(False)
         await write_minutes(writer, "lofi", range(10, 20))
         await expect(charts(page)).to_have_attribute("data-windows", "20")
