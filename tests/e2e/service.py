@@ -149,6 +149,14 @@ async def when_healthy(service: Service, wanted: dict[str, str] = OK) -> httpx.R
         raise AssertionError(f"the last health told was {told}") from None
 
 
+async def when_following(service: Service) -> None:
+    """Wait until a service that has just started has heard of changes: before that it keeps nothing, and trusts nothing kept."""
+    steps = re.compile(r"^telemetra_relay_steps_total\S* [1-9]", re.MULTILINE)
+    async with asyncio.timeout(START_SECONDS):
+        while not steps.search((await service.get("/metrics")).text):  # noqa: ASYNC110  (it gives no event of it)
+            await asyncio.sleep(0.02)
+
+
 async def run_telemetra(data_dir: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
     """Run a command to its end and return exit code, standard output and standard error."""
     process = await asyncio.create_subprocess_exec(

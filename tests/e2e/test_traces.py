@@ -19,7 +19,7 @@ from telemetra.adapters.postgres import PostgresAddress
 from tests.collector import Collector, attributes_of, collecting
 from tests.databases import connected
 from tests.e2e.reading import patient
-from tests.e2e.service import Service, external, run_telemetra, serving
+from tests.e2e.service import Service, external, run_telemetra, serving, when_following
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -52,6 +52,7 @@ async def service(
     """A service that keeps nothing in its own memory, so that it asks Redis."""
     settings = patient(filled, redis_url, CACHE_MEMORY_BYTES="0", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     async with serving(data_dir, **settings, **AT_ONCE) as service:
+        await when_following(service)
         yield service
 
 
@@ -105,6 +106,7 @@ async def test_an_answer_from_the_cache_is_a_span_too(
 ) -> None:
     settings = patient(filled, redis_url, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     async with serving(data_dir, **settings, **AT_ONCE) as service:
+        await when_following(service)
         for _ in range(5):
             assert (await get(service, "/api/v1/streams/lo%20fi/metrics")).status_code == 200
         await collector.until(lambda: len(collector.named(METRICS)) == 5)
