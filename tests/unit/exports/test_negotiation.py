@@ -32,6 +32,9 @@ OFFERS = (JSON, CSV, LINES)
         ("text/*, */*", JSON),
         ("text/csv, application/json", JSON),
         ("application/x-ndjson, text/csv", CSV),
+        # Of a head full of ranges the first hundred are read.
+        ("x/y," * 100 + "text/csv", None),
+        ("x/y," * 99 + "text/csv", CSV),
         # Weights go before the order.
         ("application/json;q=0.5, text/csv;q=0.6", CSV),
         ("application/json;q=0.6, text/csv;q=0.5", JSON),

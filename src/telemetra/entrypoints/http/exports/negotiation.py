@@ -9,6 +9,8 @@ from typing import Final
 from telemetra.entrypoints.http.preferences import weight_among
 
 _OWN_WEIGHT: Final = (b"q=",)
+_MOST_RANGES: Final = 100
+"""Browsers send ten. A head full of them would hold the loop for a twentieth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def preferred(accept: Iterable[bytes], offers: Sequence[MediaType]) -> MediaType
     Return the offer that the values of `Accept` weigh most; None where they exclude all.
 
     Of equal weight, what is named goes before what a wildcard covers, and then the first that is offered. What names no
-    media type is as if it were not there, and where nothing else is, the first offer is taken.
+    media type is as if it were not there, and where nothing else is, the first offer is taken. Only the first hundred
+    ranges are looked at.
     """
     ranges = list(_ranges(accept))
     if not ranges:
@@ -75,7 +78,7 @@ def preferred(accept: Iterable[bytes], offers: Sequence[MediaType]) -> MediaType
 
 
 def _ranges(accept: Iterable[bytes]) -> Iterable[_Range]:
-    for part in b",".join(accept).lower().split(b","):
+    for part in b",".join(accept).lower().split(b",", _MOST_RANGES)[:_MOST_RANGES]:
         name, *rest = (piece.strip() for piece in part.split(b";"))
         type_, slash, subtype = name.decode("latin-1").partition("/")
         if not (slash and type_ and subtype) or (type_ == "*" and subtype != "*"):
