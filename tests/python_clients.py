@@ -27,6 +27,9 @@ class Pages(Protocol):
     @property
     def position(self) -> str | None: ...
 
+    async def read_position(self) -> str:
+        """Return the position, which is read first where it is not there."""
+
     async def next_page(self) -> Page[Any] | None: ...
 
     async def rest(self) -> list[Any]:
@@ -88,6 +91,9 @@ class _ThreadsPages:
         position: str | None = self._rows.position
         return position
 
+    async def read_position(self) -> str:
+        return await asyncio.to_thread(lambda: self._rows.position)
+
     async def next_page(self) -> Page[Any] | None:
         page: Page[Any] | None = await asyncio.to_thread(self._rows.next_page)
         return page
@@ -100,6 +106,10 @@ class _ThreadsPages:
 
 
 class _AsyncioPages(_ThreadsPages):
+    async def read_position(self) -> str:
+        position: str = await self._rows.read_position()
+        return position
+
     async def next_page(self) -> Page[Any] | None:
         page: Page[Any] | None = await self._rows.next_page()
         return page

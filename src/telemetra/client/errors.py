@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 class TelemetraError(Exception):
-    """Whatever this client raises about the service; a mistake in a call is a `ValueError`, as ever."""
+    """Whatever this client raises about the service; a mistake in a call is a `ValueError`, `TypeError` or `RuntimeError`, as ever."""
 
 
 class UrlInvalid(TelemetraError, ValueError):

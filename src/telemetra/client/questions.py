@@ -64,6 +64,7 @@ def of_moments(
     Ask for a stream's moments, newest first.
 
     Raises:
+        TypeError: a time is no `datetime`.
         ValueError: there is no such type of moments, or a time does not say in which time zone it is.
 
     """

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Generic, TypeVar
+from operator import index
+from typing import Final, Generic, SupportsIndex, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -68,8 +69,14 @@ class Listing(Generic[T]):
     freshness: Freshness = Freshness()
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise ValueError("limit: expected a whole number from 1, or None for all there is.")
+        limit: object = self.limit
+        if limit is None:
+            return
+        expected = "limit: expected a whole number from 1, or None for all there is"
+        if not isinstance(limit, SupportsIndex):
+            raise TypeError(f"{expected}, and not {limit!r}.")
+        if index(limit) < 1:
+            raise ValueError(f"{expected}.")
 
     @property
     def page_size(self) -> int:
@@ -89,13 +96,29 @@ class Course(Generic[T]):
     """
 
     def __init__(self, listing: Listing[T]) -> None:
-        self.position: str | None = None
-        """Where the first page stood; None before it is there."""
+        self.has_begun = False
+        """Whether the first page is there."""
+        self._position: str | None = None
         self._freshness = listing.freshness
         self._left = listing.limit
         self._body = listing.body
         query = {"limit": str(listing.page_size), **listing.query}
         self._url: str | None = f"{listing.url}?{urlencode(query)}"
+
+    @property
+    def position(self) -> str:
+        """
+        Where the first page stood, which must be there.
+
+        Raises:
+            AnswerUnreadable: its answer does not say so.
+
+        """
+        if self._position is None:
+            raise AnswerUnreadable(
+                f"The answer has no {POSITION}, which every service gives: does something on the way drop the header?"
+            )
+        return self._position
 
     def next_request(self) -> Request[list[T]] | None:
         """Return what to ask now; None at the end. It stays the same until its page is taken."""
@@ -115,8 +138,9 @@ class Course(Generic[T]):
             raise AnswerUnreadable(
                 f"A page names {page.next!r} as the next one: this client does not follow."
             )
-        if self.position is None:
-            self.position = page.position
+        if not self.has_begun:
+            self.has_begun = True
+            self._position = page.position
             self._freshness = Freshness(
                 position=page.position or self._freshness.position, no_cache=self._freshness.no_cache
             )
@@ -134,14 +158,19 @@ class Course(Generic[T]):
         return (here.scheme, here.netloc) == (there.scheme, there.netloc) and here != there
 
 
-def told_time(name: str, time: datetime) -> str:
+def told_time(name: str, time: object) -> str:
     """
     Return a time as a parameter tells it: RFC 3339, in UTC.
 
     Raises:
+        TypeError: it is no `datetime`.
         ValueError: it does not say in which time zone it is.
 
     """
+    if not isinstance(time, datetime):
+        raise TypeError(
+            f"{name}: expected a datetime with a time zone, such as datetime(2026, 1, 31, tzinfo=UTC), and not {time!r}."
+        )
     if time.utcoffset() is None:
         raise ValueError(
             f"{name}: it names no time zone; write datetime(..., tzinfo=UTC), or use time.astimezone() for local time."

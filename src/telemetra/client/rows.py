@@ -22,19 +22,31 @@ class Rows(Iterator[T], Generic[T]):
         self._course = Course(listing)
         self._fetch = fetch
         self._rows: Iterator[T] = iter(())
+        self._ahead: Page[T] | None = None
+        """A page that is there because of its position alone."""
 
     @property
-    def position(self) -> str | None:
+    def position(self) -> str:
         """
-        Where the first page stood; None before it is there.
+        Where the first page stood; that page is asked for where it is not there yet, and its rows come when you want them.
 
         Take all rows, and go on by `live(..., since=position)`: nothing is lost in between. What changed while you read may
         come again.
+
+        Raises:
+            TelemetraError: as `stream` does, if the page is asked for.
+            AnswerUnreadable: the answer does not say where it stands.
+
         """
+        if not self._course.has_begun:
+            self._ahead = self.next_page()
         return self._course.position
 
     def next_page(self) -> Page[T] | None:
         """Ask for the next page, whole; None at the end."""
+        page, self._ahead = self._ahead, None
+        if page is not None:
+            return page
         request = self._course.next_request()
         return None if request is None else self._course.take(self._fetch(request))
 
@@ -70,19 +82,46 @@ class AsyncRows(AsyncIterator[T], Generic[T]):
         self._course = Course(listing)
         self._fetch = fetch
         self._rows: Iterator[T] = iter(())
+        self._ahead: Page[T] | None = None
+        """A page that is there because of its position alone."""
 
     @property
-    def position(self) -> str | None:
+    def position(self) -> str:
         """
-        Where the first page stood; None before it is there.
+        Where the first page stood, once it is there: after the first row, page or `read_position`.
 
         Take all rows, and go on by `live(..., since=position)`: nothing is lost in between. What changed while you read may
         come again.
+
+        Raises:
+            RuntimeError: nothing was read yet, and a property can't wait for it.
+            AnswerUnreadable: the answer does not say where it stands.
+
         """
+        if not self._course.has_begun:
+            raise RuntimeError(
+                "position: nothing was read yet; read rows first, or write `await rows.read_position()`."
+            )
+        return self._course.position
+
+    async def read_position(self) -> str:
+        """
+        Return `position`; the first page is asked for where it is not there yet, and its rows come when you want them.
+
+        Raises:
+            TelemetraError: as `stream` does, if the page is asked for.
+            AnswerUnreadable: the answer does not say where it stands.
+
+        """
+        if not self._course.has_begun:
+            self._ahead = await self.next_page()
         return self._course.position
 
     async def next_page(self) -> Page[T] | None:
         """Ask for the next page, whole; None at the end."""
+        page, self._ahead = self._ahead, None
+        if page is not None:
+            return page
         request = self._course.next_request()
         return None if request is None else self._course.take(await self._fetch(request))
 

@@ -37,7 +37,7 @@ class Telemetra:
     What the reads raise: `StreamNotFound`, `ParameterInvalid`, `PositionInvalid`, `TokenRefused`, `AccessDenied`,
     `TooManyRequests`, `ServiceUnavailable`, all of them `RequestRefused` with the service's `code`, `status`, `detail` and
     `errors`; `ServiceUnreachable` where no answer comes, `AnswerUnreadable` where it is none of Telemetra's. All are
-    `TelemetraError`. Arguments that can't be used are a `ValueError`, before anything is asked.
+    `TelemetraError`. Arguments that can't be used are a `ValueError` or `TypeError`, before anything is asked.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import socket
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -96,11 +96,59 @@ async def test_nothing_is_asked_before_it_is_needed(connect: Connect) -> None:
     answers = page([window(1), window(2)], then="?cursor=a"), page([window(3)], then="?cursor=b")
     async with answering(*answers) as server, connect(server.url) as reader:
         rows = reader.rows("metrics", "s")
-        assert (server.asked, rows.position) == ([], None)
+        assert server.asked == []
         await rows.some(2)
         assert (len(server.asked), rows.position) == (1, "p1")
         await rows.some(1)
         assert len(server.asked) == 2
+
+
+async def test_the_position_can_be_had_before_the_rows_and_no_row_is_lost_or_asked_for_twice(
+    connect: Connect,
+) -> None:
+    answers = page([window(1), window(2)], then="?cursor=a"), page([window(3)], position="p2")
+    async with answering(*answers) as server, connect(server.url) as reader:
+        rows = reader.rows("metrics", "s")
+        assert [await rows.read_position(), await rows.read_position()] == ["p1", "p1"]
+        assert len(server.asked) == 1
+        assert [row.id for row in await rows.rest()] == [1, 2, 3]
+        assert (len(server.asked), rows.position) == (2, "p1")
+
+
+async def test_the_page_that_the_position_was_read_from_is_the_next_one(connect: Connect) -> None:
+    async with answering(page([window(1), window(2)])) as server, connect(server.url) as reader:
+        pages = reader.rows("metrics", "s", limit=1)
+        await pages.read_position()
+        first = await pages.next_page()
+        assert first
+        assert ([row.id for row in first.rows], await pages.next_page()) == ([1], None)
+        assert await pages.read_position() == "p1"
+
+
+async def test_a_position_that_can_t_be_read_is_told_and_asked_for_again(connect: Connect) -> None:
+    answers = problem(503, "database_unavailable"), page([], position="p1")
+    async with answering(*answers) as server, connect(server.url, retries=0) as reader:
+        rows = reader.rows("metrics", "s")
+        with pytest.raises(ServiceUnavailable):
+            await rows.read_position()
+        assert await rows.read_position() == "p1"
+
+
+async def test_an_answer_without_a_position_gives_no_place_to_go_on_from(connect: Connect) -> None:
+    async with answering(answer([window(1)])) as server, connect(server.url) as reader:
+        rows = reader.rows("metrics", "s")
+        assert len(await rows.rest()) == 1
+        with pytest.raises(AnswerUnreadable, match="has no Telemetra-Position"):
+            await rows.read_position()
+
+
+async def test_a_position_that_nobody_waited_for_is_told_instead_of_none() -> None:
+    async with answering(page([window(1)])) as server, AsyncTelemetra(server.url) as client:
+        rows = client.metrics("s")
+        with pytest.raises(RuntimeError, match=r"await rows\.read_position\(\)"):
+            _ = rows.position
+        assert [row.id async for row in rows] == [1]
+        assert rows.position == "p1"
 
 
 async def test_each_page_must_include_what_the_first_one_did(connect: Connect) -> None:
@@ -189,6 +237,27 @@ async def test_what_makes_no_sense_is_told_before_anything_is_asked(
     async with connect("http://h") as reader:
         with pytest.raises(ValueError, match=told):
             reader.rows(what, "s", **options)
+
+
+@pytest.mark.parametrize("what", ["metrics", "moments"])
+@pytest.mark.parametrize("time", ["2026-01-01", date(2026, 1, 1), 1767225600])
+async def test_what_is_no_time_is_told_before_anything_is_asked(
+    connect: Connect, what: str, time: Any
+) -> None:
+    async with connect("http://h") as reader:
+        with pytest.raises(
+            TypeError, match=r"^end_time: expected a datetime with a time zone, such as .*not "
+        ):
+            reader.rows(what, "s", end_time=time)
+
+
+@pytest.mark.parametrize("limit", ["5", 2.5])
+async def test_a_limit_that_is_no_whole_number_is_told_before_anything_is_asked(
+    connect: Connect, limit: Any
+) -> None:
+    async with connect("http://h") as reader:
+        with pytest.raises(TypeError, match=r"^limit: expected a whole number from 1, .*not "):
+            reader.rows("streams", limit=limit)
 
 
 # Refusals

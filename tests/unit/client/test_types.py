@@ -27,6 +27,7 @@ def reads(client: Telemetra) -> None:
     assert_type(list(client.streams()), list[Stream])
     assert_type(list(client.metrics("s")), list[MetricWindow])
     assert_type(next(client.moments("s", moment_type="chat_spike")), Moment)
+    assert_type(client.metrics("s").position, str)
     assert_type(client.metrics("s").next_page(), Page[MetricWindow] | None)
     for page in client.moments("s").pages():
         assert_type(page.rows, list[Moment])
@@ -37,6 +38,7 @@ def reads(client: Telemetra) -> None:
 async def reads_async(client: AsyncTelemetra) -> None:
     assert_type(await client.stream("s"), Stream)
     assert_type([row async for row in client.metrics("s")], list[MetricWindow])
+    assert_type(await client.metrics("s").read_position(), str)
     assert_type(await client.streams().next_page(), Page[Stream] | None)
     async for page in client.moments("s").pages():
         assert_type(page.rows, list[Moment])
