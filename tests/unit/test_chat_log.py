@@ -62,9 +62,11 @@ def test_an_empty_log_has_no_events(log_file: Path) -> None:
     ("line", "reason"),
     [
         (b"{", "not JSON"),
-        (b"hello", "not JSON"),
+        (b"hello", "not a JSON object"),
         (GOOD.strip() + b" {}", "not JSON"),
-        (b"[]", "Expected `object`, got `array`"),
+        (b"[]", "not a JSON object, as each line has to be, such as"),
+        (b"12.5,ann,hi", '{"t": 12.5, "user": "ann", "text": "hi"}'),
+        (b"  7", "not a JSON object"),
         (b'{"user":"ann","text":"hi"}', "missing field `t`"),
         (b'{"t":1,"text":"hi"}', "missing field `user`"),
         (b'{"t":1,"user":"ann"}', "missing field `text`"),
@@ -89,7 +91,7 @@ def test_an_empty_log_has_no_events(log_file: Path) -> None:
         (b'{"t":1,"user":"ann","text":"hi","x":' + b"[" * 50_000, "nested too deeply"),
         (b'{"t":1,"user":"ann","text":"' + b"a" * MAX_LINE_BYTES + b'"}', "longer than 65536 bytes"),
         (b'{"t":1,"user":"ann","text":"' + b"a" * 3 * MAX_LINE_BYTES, "longer than 65536 bytes"),
-        (b"\0" * 100, "not JSON"),
+        (b"\0" * 100, "not a JSON object"),
     ],
 )
 def test_a_bad_line_is_told_with_its_number_and_reason_and_the_rest_is_read(

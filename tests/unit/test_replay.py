@@ -255,7 +255,7 @@ async def test_what_comes_too_late_is_left_out_told_and_counted(
     assert sum(window.chat_count for window in await windows_of(database)) == 3
     late, bad = told.getvalue().splitlines()
     assert late == f"{log_file}:4: more than a minute late: its window is closed"
-    assert bad.startswith(f"{log_file}:5: not JSON")
+    assert bad.startswith(f"{log_file}:5: not a JSON object")
 
 
 async def test_bad_lines_are_told_in_full_at_first_and_then_counted(
@@ -267,9 +267,31 @@ async def test_bad_lines_are_told_in_full_at_first_and_then_counted(
     assert (summary.messages, summary.bad_lines, summary.complete) == (2, 25, False)
     lines = told.getvalue().splitlines()
     assert [
-        text.startswith(f"{log_file}:{number}: not JSON") for number, text in enumerate(lines[:20], 2)
+        text.startswith(f"{log_file}:{number}: not a JSON object")
+        for number, text in enumerate(lines[:20], 2)
     ] == [True] * 20
     assert lines[20:] == [f"{log_file}: 5 more lines could not be used"]
+
+
+async def test_a_file_that_is_no_chat_log_is_told_once(log_file: Path, database: MemoryDatabase) -> None:
+    write(log_file, b"seconds,user,text\n" + b"12,ann,hi\n" * 100)
+    told = io.StringIO()
+    summary = await replay(log_file, database, console=Console(file=told, width=40))
+    assert (summary.bad_lines, summary.complete) == (101, False)
+    first, rest = told.getvalue().splitlines()
+    assert first.startswith(f"{log_file}:1: not a JSON object, as each line has to be, such as ")
+    assert rest == f"{log_file}: 100 more lines could not be used"
+
+
+async def test_before_the_first_good_line_each_reason_is_told_once_and_after_it_each_line(
+    log_file: Path, database: MemoryDatabase
+) -> None:
+    write(log_file, b"[\n[\n{}\n" + line(1) + b"]\n]\n")
+    told = io.StringIO()
+    await replay(log_file, database, console=Console(file=told, width=40))
+    *lines, rest = [text.removeprefix(f"{log_file}:") for text in told.getvalue().splitlines()]
+    assert [text.partition(":")[0] for text in lines] == ["1", "3", "5", "6"]
+    assert rest == " 1 more line could not be used"
 
 
 async def test_a_terminal_shows_a_bar_of_the_file_s_bytes(log_file: Path, database: MemoryDatabase) -> None:
@@ -384,7 +406,7 @@ def test_the_command_ends_with_1_when_something_was_left_out(
     write(log_file, line(1) + b"oops\n" + line(900) + line(2))
     result = run(log_file, "--stream", "s")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"{log_file}:2: not JSON")
+    assert result.stderr.startswith(f"{log_file}:2: not a JSON object")
     assert "left out, more than a minute late: 1" in result.stdout
     assert "left out, lines that could not be used: 1" in result.stdout
 
@@ -502,7 +524,7 @@ def test_standard_input_is_read_when_the_file_is_a_dash(
     output, errors = process.communicate(gzip.compress(line(1) + b"oops\n" + line(2)), TIMEOUT_SECONDS)
     assert process.returncode == 1
     assert b"s: 2 messages" in output
-    assert errors.startswith(b"-:2: not JSON")
+    assert errors.startswith(b"-:2: not a JSON object")
 
 
 def test_ctrl_c_ends_with_130_and_one_line(
@@ -512,7 +534,7 @@ def test_ctrl_c_ends_with_130_and_one_line(
     write(log_file, line(0) + line(300) + b"oops\n" + line(300 + 86_000))
     process = spawn(log_file, "--stream", "s", "--speed", "1000")
     assert process.stderr
-    assert b":3: not JSON" in process.stderr.readline()
+    assert b":3: not a JSON object" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 130
@@ -530,7 +552,7 @@ def test_ctrl_c_that_ends_the_pipe_too_does_not_write_the_window_that_was_still_
     assert process.stderr
     process.stdin.write(line(0) + line(300) + b"oops\n")
     process.stdin.flush()
-    assert b"-:3: not JSON" in process.stderr.readline()
+    assert b"-:3: not a JSON object" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 130

@@ -32,6 +32,7 @@ MAX_SECONDS: Final = 366 * 86400
 MAX_JUMP_SECONDS: Final = 86400
 """One wild `t` would close every window up to it and make all that follows late, so it is refused instead."""
 
+_EXAMPLE: Final = '{"t": 12.5, "user": "ann", "text": "hi"}'
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -91,7 +92,7 @@ class ChatLog:
                 try:
                     yield self._entry(line)
                 except (ValueError, RecursionError) as error:
-                    yield BadLine(self.line_number, _reason(error))
+                    yield BadLine(self.line_number, _reason(error, line))
 
     def _raw_lines(self) -> Iterator[bytes | BadLine]:
         """Yield lines of bounded length. Where the file is damaged, what came before it is all there is."""
@@ -163,9 +164,12 @@ def open_chat_log(path: Path, *, start: datetime) -> Iterator[ChatLog]:
         yield ChatLog(file, start=start)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, line: bytes) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8: byte {error.start + 1} of the line"
+    if not line.lstrip().startswith(b"{"):
+        # Most likely another kind of file: of one field or character of it the decoder's words would say nothing.
+        return f"not a JSON object, as each line has to be, such as {_EXAMPLE}"
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, msgspec.ValidationError):

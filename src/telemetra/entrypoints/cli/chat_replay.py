@@ -71,6 +71,11 @@ class ReplaySummary:
     seconds: float = 0.0
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no line was read that can be used."""
+        return not (self.messages or self.viewer_samples)
+
+    @property
     def messages_per_second(self) -> float:
         """How fast it went."""
         return self.messages / self.seconds if self.seconds else 0.0
@@ -153,7 +158,7 @@ class _Replay:
         for entry in self._log:
             if isinstance(entry, BadLine):
                 self.summary.bad_lines += 1
-                self._display.bad_line(entry)
+                self._display.bad_line(entry, is_before_all_good=self.summary.is_empty)
             else:
                 await self._take(entry)
             if self._log.line_number % _LINES_A_BREATH == 0:

@@ -28,6 +28,9 @@ class ReplayDisplay:
         self._console = console
         self._name = str(path)
         self._bad_lines = 0
+        self._told = 0
+        self._told_first: set[str] = set()
+        """Reasons told before there was a good line."""
         self._size_bytes = size_bytes
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -46,11 +49,19 @@ class ReplayDisplay:
             completed = log.bytes_read if self._size_bytes is not None else None
             self._progress.update(self._task, completed=completed, messages=messages)
 
-    def bad_line(self, line: BadLine) -> None:
-        """Tell of a line that can't be used; after the first few they are only counted."""
+    def bad_line(self, line: BadLine, *, is_before_all_good: bool = False) -> None:
+        """
+        Tell of a line that can't be used; after the first few they are only counted.
+
+        Before the first good line a reason is told once: a file of another kind is wrong in one way, on every line.
+        """
         self._bad_lines += 1
-        if self._bad_lines <= MAX_BAD_LINES_TOLD:
-            self._say(f"{self._name}:{line.number}: {line.reason}")
+        if self._told == MAX_BAD_LINES_TOLD or (is_before_all_good and line.reason in self._told_first):
+            return
+        if is_before_all_good:
+            self._told_first.add(line.reason)
+        self._told += 1
+        self._say(f"{self._name}:{line.number}: {line.reason}")
 
     def stopped(self, how: str, line_number: int, stored_until: datetime | None) -> None:
         """Tell how far a replay came that did not reach the end."""
@@ -69,5 +80,7 @@ class ReplayDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
-        if self._bad_lines > MAX_BAD_LINES_TOLD:
-            self._say(f"{self._name}: {self._bad_lines - MAX_BAD_LINES_TOLD:,} more lines could not be used")
+        untold = self._bad_lines - self._told
+        if untold:
+            lines = "line" if untold == 1 else "lines"
+            self._say(f"{self._name}: {untold:,} more {lines} could not be used")
