@@ -111,9 +111,9 @@ def refuse(status: HTTPStatus, **headers: str) -> Refusal:
     return status, {name.replace("_", "-"): value for name, value in headers.items()}, ""
 
 
-def problem(status: HTTPStatus, detail: str) -> Refusal:
+def problem(status: HTTPStatus, detail: str, *, code: str | None = None) -> Refusal:
     """Refuse the handshake, and say why."""
-    return status, {}, json.dumps({"detail": detail})
+    return status, {}, json.dumps({"detail": detail, "code": code})
 
 
 def message(kind: str, position: str | None = None, **content: Any) -> dict[str, Any]:

@@ -384,7 +384,34 @@ async def test_a_token_is_shown_to_a_service_that_asks_for_one() -> None:
 
 
 async def test_what_a_problem_says_is_told() -> None:
-    async with playing(problem(HTTPStatus.UNAUTHORIZED, "A token is needed.")) as server:
+    async with playing(problem(HTTPStatus.FORBIDDEN, "The token is not for this stream.")) as server:
         result = await tail("s", "--url", server.url)
     assert result.exit_code == 1
-    assert "HTTP 401: A token is needed." in result.stderr
+    assert "HTTP 403: The token is not for this stream." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "environment", "told"),
+    [
+        ("credential_missing", {}, "The service asks for a token: set TELEMETRA_TOKEN."),
+        ("credential_missing", {"TELEMETRA_TOKEN": ""}, "The service asks for a token: set TELEMETRA_TOKEN."),
+        (
+            "credential_invalid",
+            {"TELEMETRA_TOKEN": "tlm_old"},
+            "The service refuses the token in TELEMETRA_TOKEN: This token is not known here, or no longer.",
+        ),
+    ],
+)
+async def test_a_token_that_is_missing_or_refused_is_told_by_the_name_of_the_setting(
+    code: str, environment: dict[str, str], told: str
+) -> None:
+    detail = "This token is not known here, or no longer."
+    async with playing(problem(HTTPStatus.UNAUTHORIZED, detail, code=code)) as server:
+        result = await tail("s", "--url", server.url, **environment)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {told}\n")
+
+
+async def test_a_proxy_that_asks_for_a_password_is_not_taken_for_the_service() -> None:
+    async with playing(refuse(HTTPStatus.UNAUTHORIZED)) as server:
+        result = await tail("s", "--url", server.url)
+    assert "HTTP 401 and does not open the live socket" in result.stderr

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from telemetra.client import ConnectionLost, TelemetraError, UrlInvalid
+from telemetra.client import ConnectionLost, TelemetraError, TokenRefused, UrlInvalid
 from telemetra.client.access import Access
 from telemetra.client.addresses import Address
 from telemetra.client.live_async import follow
@@ -78,12 +78,16 @@ def tail_command(
     line, 130 after Ctrl-C, 0 when whoever reads the output has closed it.
     """
     show = _print_json if as_json else TailDisplay(_console()).show
+    token: str | None = None
     try:
         with one_line_failures() as settings:
             address = url or own_url(settings.host, settings.port)
-            asyncio.run(_tail(address, stream_id, since, settings.telemetra_token, show))
+            token = settings.telemetra_token or None
+            asyncio.run(_tail(address, stream_id, since, token, show))
     except UrlInvalid as error:
         raise click.BadParameter(str(error), ctx, param_hint="--url") from error
+    except TokenRefused as refused:
+        raise click.ClickException(printable(_of_the_token(refused, token))) from refused
     except TelemetraError as refused:
         raise click.ClickException(printable(str(refused))) from refused
     except BrokenPipeError:
@@ -98,11 +102,21 @@ async def _tail(
 ) -> None:
     outages = _Outages(since, urlsplit(url).netloc.rpartition("@")[2])
     following = Following(Address.parse(url), stream_id, since=since)
-    async with aclosing(follow(following, Access(token=token or None), on_lost=outages.lost)) as messages:
+    async with aclosing(follow(following, Access(token=token), on_lost=outages.lost)) as messages:
         async for message in messages:
             if message.head.type == "connected":
                 outages.connected(message)
             show(message.text)
+
+
+def _of_the_token(refused: TokenRefused, token: str | None) -> str:
+    """Say how a token is given here: the service's own words are of a header."""
+    if refused.code is None:
+        # A proxy's, which wants something else.
+        return str(refused)
+    if token is None:
+        return "The service asks for a token: set TELEMETRA_TOKEN."
+    return f"The service refuses the token in TELEMETRA_TOKEN: {refused.detail}"
 
 
 class _Outages:
