@@ -2,7 +2,7 @@
 A client for Telemetra's services: history by pages, and live updates through which nothing is lost and nothing comes twice.
 
 `Telemetra` is for programs of threads, `AsyncTelemetra` for asyncio. Rows are the service's own types: `Stream`,
-`MetricWindow`, `Moment`. Needs `pip install 'telemetra[client]'`, and imports nothing of the server.
+`MetricWindow`, `Moment`. Needs the extra `client` (the README says how to install it), and imports nothing of the server.
 """
 
 from telemetra.client.async_client import AsyncTelemetra
