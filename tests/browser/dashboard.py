@@ -14,7 +14,8 @@ from tests.browser.chromium import PATIENCE_MILLISECONDS, Tab
 
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
-LIVE = "[data-state=live]"
+LIVE = "[data-state=live], [data-state=connected]"
+"""Where the page says that changes come: of a stream of now, or of one that has ended."""
 _ANY_NUMBER = re.compile("[1-9]")
 _NOTHING, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 

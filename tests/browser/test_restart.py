@@ -43,7 +43,7 @@ async def test_a_page_survives_a_killed_service_without_reload_and_without_a_hol
             await write_minutes(writer, "lofi", range(100, 300))
             async with serving(tmp_path / "data", "--port", port, **settings):
                 await expect(page.locator(LIVE)).to_be_visible(timeout=60_000)
-                await expect(said).to_have_text("Live: connected.")
+                await expect(said).to_have_text("Connected again.")
                 await expect(charts(page)).to_have_attribute("data-windows", "300")
                 assert await chart(page, "holes") == "0"
                 await write_minutes(writer, "lofi", range(300, 301))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -19,6 +20,7 @@ from tests.browser.dashboard import (
     moved,
     on_the_wire,
     open_stream,
+    open_streams,
     show_table,
     span,
     table,
@@ -87,6 +89,34 @@ async def test_a_new_window_is_on_the_page_within_a_second_of_its_commit(
     record_property(
         "figures", f"dashboard: commit to figure in the page, worst of {len(delays)}: {worst:.0f} ms"
     )
+
+
+@pytest.mark.parametrize(
+    ("begins_in_minutes", "badge", "listed", "told"),
+    [
+        (-2, "Live", "live", "ended"),
+        (-49 * 60, "Connected", "2 days ago", "ended"),
+        (125, "Connected", "in 2 hr.", "ends in"),
+    ],
+)
+async def test_only_what_happens_now_is_called_live(
+    chromium: Browser,
+    service: Service,
+    writer: asyncpg.Connection,
+    begins_in_minutes: int,
+    badge: str,
+    listed: str,
+    told: str,
+) -> None:
+    await describe(writer, "lofi")
+    begin = datetime.now(UTC) + begins_in_minutes * MINUTE
+    await write_minutes(writer, "lofi", range(1), start=begin)
+    async with tab(chromium, service.url) as (here, _):
+        page = await open_streams(here)
+        await expect(page.locator(".row-activity")).to_have_text(listed)
+        page = await open_stream(here, "lofi")
+        await expect(page.locator(".badge")).to_have_text(badge)
+        await expect(page.locator(".when")).to_contain_text(told)
 
 
 async def test_rewritten_late_and_removed_windows_are_taken_up(

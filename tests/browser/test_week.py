@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chromium import needs_browser, tab
-from tests.browser.dashboard import chart, charts, open_stream
+from tests.browser.dashboard import LIVE, chart, charts, open_stream
 from tests.browser.rows import describe, write_minutes
 from tests.e2e.service import Service
 
@@ -72,7 +72,7 @@ async def test_a_week_of_minutes_is_drawn(
             drawn = page.locator("html[data-drawn-after]")
             await expect(drawn).to_be_attached()
             firsts.append(float(await drawn.get_attribute("data-drawn-after") or ""))
-        await expect(page.locator("[data-state=live]")).to_be_visible()
+        await expect(page.locator(LIVE)).to_be_visible()
         before = await _heap(context, page)
         await page.get_by_role("button", name="Show all there is").click()
         await expect(charts(page)).to_have_attribute("data-windows", str(WEEK))

@@ -34,14 +34,23 @@ const UNITS = [
   ["second", 1],
 ] as const;
 
-/** How long ago something was, in words; what is about to be is now. */
+/** How long ago something was, or in what time it will be, in words. */
 export function timeAgo(at: number, now: number): string {
-  const seconds = (now - at) / 1000;
+  const seconds = Math.abs(now - at) / 1000;
   if (seconds < 1) {
     return "now";
   }
   const [unit, length] = UNITS.find(([, one]) => seconds >= one) ?? ["second", 1];
-  return ago.format(-Math.floor(seconds / length), unit);
+  const count = Math.floor(seconds / length);
+  return ago.format(now < at ? count : -count, unit);
+}
+
+/** When a stretch of time ended or will end, in words: `ended 2 min. ago`, `still open`, `ends in 1 hr.`. */
+export function ending(at: number, until: number, now: number): string {
+  if (until - now < 1000) {
+    return `ended ${timeAgo(until, now)}`;
+  }
+  return at <= now ? "still open" : `ends ${timeAgo(until, now)}`;
 }
 
 /** A length of time, such as `5 min`. */

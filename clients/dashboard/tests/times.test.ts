@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { timeTicks } from "../src/chart/time-axis.js";
-import { duration, timeAgo } from "../src/format.js";
+import { duration, ending, timeAgo } from "../src/format.js";
 import { hashOf, routeOf, whyUnnameable } from "../src/routes.js";
+import { isOfNow } from "../src/data/windows.js";
 import { Zone } from "../src/zone.js";
+import { MINUTE, window } from "./samples.js";
 
 // The tests run in Europe/Berlin: see test.mjs.
 const local = new Zone("local");
@@ -63,10 +65,29 @@ test("a zone says what it is called", () => {
 test("times ago and lengths are in words", () => {
   assert.equal(timeAgo(0, 500), "now");
   assert.equal(timeAgo(0, 90_000), "1 min. ago");
-  assert.equal(timeAgo(5000, 0), "now");
+  assert.equal(timeAgo(5000, 0), "in 5 sec.");
+  assert.equal(timeAgo(64 * 60_000, 0), "in 1 hr.");
   assert.equal(duration(60_000), "1 min");
   assert.equal(duration(90_000), "1.5 min");
   assert.equal(duration(5000), "5 s");
+});
+
+test("a window that has not ended is told as such", () => {
+  assert.equal(ending(0, 60_000, 180_000), "ended 2 min. ago");
+  assert.equal(ending(0, 60_000, 60_000), "ended now");
+  assert.equal(ending(0, 60_000, 30_000), "still open");
+  assert.equal(ending(63 * 60_000, 64 * 60_000, 0), "ends in 1 hr.");
+});
+
+test("a stream is of now while the end of its newest window is near, before and after", () => {
+  const newest = window(0);
+  assert.ok(isOfNow(newest, newest.at));
+  assert.ok(isOfNow(newest, newest.until + 2 * MINUTE));
+  assert.ok(!isOfNow(newest, newest.until + 3 * MINUTE));
+  assert.ok(!isOfNow(newest, newest.until - 64 * MINUTE));
+  const brief = window(0, { until: newest.at + 1000 });
+  assert.ok(isOfNow(brief, brief.until + 14_000));
+  assert.ok(!isOfNow(brief, brief.until + 15_000));
 });
 
 test("any id has an address, and comes back out of it", () => {

@@ -42,6 +42,15 @@ export function windowKey(window: { readonly window_start: string; readonly wind
   return `${window.window_start} ${window.window_end}`;
 }
 
+/** A window is of now while its end is no further away than so many of its lengths, and than so many milliseconds. */
+const NEAR_LENGTHS = 3;
+const NEAR_MILLISECONDS = 15_000;
+
+/** Whether a stream whose newest window this is happens now. A window that ends far ahead is as little of now as an old one. */
+export function isOfNow(newest: ChatWindow, now: number): boolean {
+  return Math.abs(now - newest.until) < Math.max(NEAR_LENGTHS * (newest.until - newest.at), NEAR_MILLISECONDS);
+}
+
 const RARE = 0.1;
 
 /** The lengths of these windows in milliseconds, the most common first; none where every window has its own. */

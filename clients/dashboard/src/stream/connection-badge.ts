@@ -1,17 +1,20 @@
-/** Whether what is shown is live: seen at all times, and said when it changes and stays so. */
+/**
+ * Whether changes come, seen at all times, and said when that changes and stays so. Only what happens now is called live: who is
+ * connected to a stream that ended long ago is no more than connected.
+ */
 
 import type { LiveStatus } from "telemetra-client";
 import { element, setText } from "../elements.js";
 import { everySeen, settled } from "../timing.js";
 
-type Kind = "connecting" | "live" | "waiting" | "offline" | "ended";
+type Kind = "connecting" | "connected" | "waiting" | "offline" | "ended";
 
 /** A break that is over sooner is not worth a word. */
 const SAID_AFTER_MILLISECONDS = 2000;
 
 const SAID: Readonly<Record<Kind, string>> = {
   connecting: "The connection is lost. Reconnecting.",
-  live: "Live: connected.",
+  connected: "Connected again.",
   waiting: "The connection is lost. Reconnecting.",
   offline: "You are offline.",
   ended: "Live updates have ended.",
@@ -19,7 +22,7 @@ const SAID: Readonly<Record<Kind, string>> = {
 
 const TITLES: Readonly<Record<Kind, string>> = {
   connecting: "",
-  live: "Connected: changes are shown as they are committed",
+  connected: "Connected: changes are shown as they are committed",
   waiting: "What is written meanwhile is shown when the connection is back",
   offline: "What is written meanwhile is shown when the network is back",
   ended: "Reload the page to try again",
@@ -43,29 +46,32 @@ export class ConnectionBadge {
 
   constructor(
     private readonly say: (text: string) => void,
+    private readonly isOfNow: () => boolean,
     signal: AbortSignal,
   ) {
     this.#say = settled(() => this.#speak(), SAID_AFTER_MILLISECONDS, signal);
-    everySeen(1000, () => this.#show(), signal);
-    addEventListener("online", () => this.#show(), { signal });
-    addEventListener("offline", () => this.#show(), { signal });
+    everySeen(1000, () => this.look(), signal);
+    addEventListener("online", () => this.look(), { signal });
+    addEventListener("offline", () => this.look(), { signal });
   }
 
   tell(status: LiveStatus): void {
     this.#status = status;
-    this.#show();
+    this.look();
   }
 
-  #show(): void {
+  /** Look anew at what there is to show. */
+  look(): void {
     const status = this.#status;
     const before = this.#kind;
     this.#kind = kindOf(status);
-    this.element.dataset["state"] = this.#kind;
+    const isLive = this.#kind === "connected" && this.isOfNow();
+    this.element.dataset["state"] = isLive ? "live" : this.#kind;
     this.element.title = TITLES[this.#kind];
-    setText(this.#label, labelOf(this.#kind, status));
-    setText(this.#reason, this.#kind === "live" ? "" : (status?.reason ?? ""));
-    if (this.#kind === "live") {
-      this.#said ??= "live";
+    setText(this.#label, isLive ? "Live" : labelOf(this.#kind, status));
+    setText(this.#reason, this.#kind === "connected" ? "" : (status?.reason ?? ""));
+    if (this.#kind === "connected") {
+      this.#said ??= "connected";
     }
     // The way from attempt to attempt is no news, and would put off for ever what is.
     if (isTrying(this.#kind) ? !isTrying(before) : this.#kind !== before) {
@@ -91,7 +97,7 @@ function kindOf(status: LiveStatus | null): Kind {
     return "ended";
   }
   if (status?.state === "live") {
-    return "live";
+    return "connected";
   }
   if (!navigator.onLine) {
     return "offline";
@@ -101,8 +107,8 @@ function kindOf(status: LiveStatus | null): Kind {
 
 function labelOf(kind: Kind, status: LiveStatus | null): string {
   switch (kind) {
-    case "live":
-      return "Live";
+    case "connected":
+      return "Connected";
     case "offline":
       return "Offline";
     case "ended":

@@ -60,7 +60,7 @@ export class Figures {
     }
     const needsSeconds = window.at % 60_000 !== 0 || window.until % 60_000 !== 0;
     const [start, end] = [window.at, window.until].map((at) => (needsSeconds ? zone.timeWithSeconds(at) : zone.time(at)));
-    const text = `Newest window: ${zone.dayWithYear(window.at)}, ${start}–${end}, ended ${format.timeAgo(window.until, Date.now())}`;
+    const text = `Newest window: ${zone.dayWithYear(window.at)}, ${start}–${end}, ${format.ending(window.at, window.until, Date.now())}`;
     if (this.#when.firstChild?.textContent !== text) {
       this.#when.replaceChildren(text, this.#unusual);
     }

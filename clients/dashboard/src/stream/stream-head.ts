@@ -3,15 +3,15 @@
 import { element, fill, foreign } from "../elements.js";
 import { ConnectionBadge } from "./connection-badge.js";
 
-export const UNKNOWN = "Nothing has been written under this id. As soon as something is, it is here.";
+export const UNKNOWN = "Nothing has been written under this id. What is written is here within ten seconds.";
 
 export class StreamHead {
   readonly badge: ConnectionBadge;
   readonly element: HTMLElement;
   readonly #heading = element("h1", { tabindex: -1 });
 
-  constructor(streamId: string, say: (text: string) => void, signal: AbortSignal) {
-    this.badge = new ConnectionBadge(say, signal);
+  constructor(streamId: string, say: (text: string) => void, isOfNow: () => boolean, signal: AbortSignal) {
+    this.badge = new ConnectionBadge(say, isOfNow, signal);
     this.element = element(
       "div",
       { class: "page-head stream-head" },

@@ -4,6 +4,7 @@ import type { LiveStatus } from "telemetra-client";
 import { type Columns, columnsOf } from "../chart/columns.js";
 import { View } from "../chart/view.js";
 import { StreamData } from "../data/stream-data.js";
+import { isOfNow } from "../data/windows.js";
 import { element } from "../elements.js";
 import { whyUnnameable } from "../routes.js";
 import type { Shell } from "../shell/shell.js";
@@ -49,7 +50,7 @@ export class StreamPage {
     this.#refresh = framed(() => this.#update(), signal);
     this.#settle = settled(() => this.#showInView(), 200, signal);
     this.#trouble = new Trouble(() => shell.askForToken(), signal);
-    this.#head = new StreamHead(streamId, (text) => shell.announcer.say(text), signal);
+    this.#head = new StreamHead(streamId, (text) => shell.announcer.say(text), () => this.#isOfNow, signal);
     this.#data = new StreamData(
       shell.session.client,
       streamId,
@@ -172,6 +173,7 @@ export class StreamPage {
       this.#columns = columnsOf(rows.list, this.#length);
       this.#charts.offerLengths(this.#columns);
       this.#figures.show(this.#columns.windows.at(-1) ?? null, this.shell.zone.zone);
+      this.#head.badge.look();
       this.#settle();
     }
     this.#view.bound({ begins: this.#data.beginning, ends: this.#newest, step: this.#columns.step });
@@ -194,6 +196,12 @@ export class StreamPage {
       this.#view.showSpan(FIRST_SHOWN * step);
       this.#view.follow();
     }
+  }
+
+  /** Whether the newest window is one of now. */
+  get #isOfNow(): boolean {
+    const newest = this.#columns.windows.at(-1);
+    return newest !== undefined && isOfNow(newest, Date.now());
   }
 
   /** End of the newest window that is drawn. */

@@ -2,16 +2,12 @@
 
 import type { Stream } from "telemetra-client";
 import { columnsOf } from "../chart/columns.js";
-import type { ChatWindow } from "../data/windows.js";
+import { type ChatWindow, isOfNow } from "../data/windows.js";
 import { element, fill, foreign, setText } from "../elements.js";
 import * as format from "../format.js";
 import { hashOf, whyUnnameable } from "../routes.js";
 import type { Zone } from "../zone.js";
 import { sparkline } from "./sparkline.js";
-
-/** A stream is alive while its newest window is not older than so many windows, and for so many milliseconds at least. */
-const ALIVE_WINDOWS = 3;
-const ALIVE_MILLISECONDS = 15_000;
 
 export class StreamRow {
   readonly element: HTMLLIElement;
@@ -86,11 +82,11 @@ export class StreamRow {
   age(now: number): void {
     const last = this.#windows?.at(-1);
     const at = last?.until ?? Date.parse(this.stream.updated_at);
-    const patience = last ? Math.max(ALIVE_WINDOWS * (last.until - last.at), ALIVE_MILLISECONDS) : 0;
-    const isAlive = last !== undefined && now - at < patience;
+    const isAlive = last !== undefined && isOfNow(last, now);
     this.element.classList.toggle("is-alive", isAlive);
     setText(this.#activity, isAlive ? "live" : format.timeAgo(at, now));
-    this.#activity.title = `${last ? "Newest window ended" : "Last touched"} ${this.zone().dayAndTime(at)}`;
+    const what = last ? `Newest window ${at > now ? "ends" : "ended"}` : "Last touched";
+    this.#activity.title = `${what} ${this.zone().dayAndTime(at)}`;
   }
 }
 

@@ -19,6 +19,11 @@ function windowOf(window) {
 function windowKey(window) {
   return `${window.window_start} ${window.window_end}`;
 }
+var NEAR_LENGTHS = 3;
+var NEAR_MILLISECONDS = 15e3;
+function isOfNow(newest, now) {
+  return Math.abs(now - newest.until) < Math.max(NEAR_LENGTHS * (newest.until - newest.at), NEAR_MILLISECONDS);
+}
 var RARE = 0.1;
 function lengthsOf(windows) {
   const counts = /* @__PURE__ */ new Map();
@@ -317,10 +322,10 @@ function connect({ Socket, open }, since, diagnose, onMessage, onEnd) {
     leaving.abort();
     socket?.close();
   };
-  const end = (ending) => {
+  const end = (ending2) => {
     if (isOver) return;
     leave();
-    onEnd(ending, !!pulse);
+    onEnd(ending2, !!pulse);
   };
   const hurry = () => {
     clearTimeout(timer);
@@ -391,15 +396,15 @@ function read(data) {
 
 // ../typescript/src/wake.ts
 function onWake(awake, away) {
-  const ending = new AbortController();
-  const hear = (target, type, call) => target?.addEventListener?.(type, call, { signal: ending.signal });
+  const ending2 = new AbortController();
+  const hear = (target, type, call) => target?.addEventListener?.(type, call, { signal: ending2.signal });
   const page2 = globalThis.document;
   hear(globalThis, "online", awake);
   hear(globalThis, "offline", away);
   hear(globalThis, "pageshow", (event) => event.persisted && awake());
   hear(page2, "visibilitychange", () => page2.visibilityState === "visible" && awake());
   hear(page2, "resume", awake);
-  return () => ending.abort();
+  return () => ending2.abort();
 }
 
 // ../typescript/src/live.ts
@@ -907,12 +912,19 @@ var UNITS = [
   ["second", 1]
 ];
 function timeAgo(at, now) {
-  const seconds = (now - at) / 1e3;
+  const seconds = Math.abs(now - at) / 1e3;
   if (seconds < 1) {
     return "now";
   }
   const [unit, length] = UNITS.find(([, one]) => seconds >= one) ?? ["second", 1];
-  return ago.format(-Math.floor(seconds / length), unit);
+  const count2 = Math.floor(seconds / length);
+  return ago.format(now < at ? count2 : -count2, unit);
+}
+function ending(at, until, now) {
+  if (until - now < 1e3) {
+    return `ended ${timeAgo(until, now)}`;
+  }
+  return at <= now ? "still open" : `ends ${timeAgo(until, now)}`;
 }
 function duration(milliseconds) {
   const seconds = milliseconds / 1e3;
@@ -1044,8 +1056,6 @@ function path(d, name) {
 }
 
 // src/streams/stream-row.ts
-var ALIVE_WINDOWS = 3;
-var ALIVE_MILLISECONDS = 15e3;
 var StreamRow = class {
   constructor(stream, zone) {
     this.stream = stream;
@@ -1112,11 +1122,11 @@ ${this.stream.stream_id}`.toLowerCase();
   age(now) {
     const last = this.#windows?.at(-1);
     const at = last?.until ?? Date.parse(this.stream.updated_at);
-    const patience = last ? Math.max(ALIVE_WINDOWS * (last.until - last.at), ALIVE_MILLISECONDS) : 0;
-    const isAlive = last !== void 0 && now - at < patience;
+    const isAlive = last !== void 0 && isOfNow(last, now);
     this.element.classList.toggle("is-alive", isAlive);
     setText(this.#activity, isAlive ? "live" : timeAgo(at, now));
-    this.#activity.title = `${last ? "Newest window ended" : "Last touched"} ${this.zone().dayAndTime(at)}`;
+    const what = last ? `Newest window ${at > now ? "ends" : "ended"}` : "Last touched";
+    this.#activity.title = `${what} ${this.zone().dayAndTime(at)}`;
   }
 };
 function figure(label, unit = "") {
@@ -3362,8 +3372,8 @@ function downloads(session, streamId, range, signal) {
       if (session.token !== null) {
         event.preventDefault();
         setText(trouble, "");
-        const ending = download.format === "chapters" ? "chapters.txt" : download.format;
-        void save(link.href, session.token, `${streamId}-${download.of}.${ending}`).catch(failed);
+        const ending2 = download.format === "chapters" ? "chapters.txt" : download.format;
+        void save(link.href, session.token, `${streamId}-${download.of}.${ending2}`).catch(failed);
       }
     });
     return element("li", {}, link);
@@ -3479,7 +3489,7 @@ var Figures = class {
     }
     const needsSeconds = window.at % 6e4 !== 0 || window.until % 6e4 !== 0;
     const [start, end] = [window.at, window.until].map((at) => needsSeconds ? zone.timeWithSeconds(at) : zone.time(at));
-    const text = `Newest window: ${zone.dayWithYear(window.at)}, ${start}–${end}, ended ${timeAgo(window.until, Date.now())}`;
+    const text = `Newest window: ${zone.dayWithYear(window.at)}, ${start}–${end}, ${ending(window.at, window.until, Date.now())}`;
     if (this.#when.firstChild?.textContent !== text) {
       this.#when.replaceChildren(text, this.#unusual);
     }
@@ -3584,27 +3594,29 @@ function shown(value) {
 var SAID_AFTER_MILLISECONDS = 2e3;
 var SAID = {
   connecting: "The connection is lost. Reconnecting.",
-  live: "Live: connected.",
+  connected: "Connected again.",
   waiting: "The connection is lost. Reconnecting.",
   offline: "You are offline.",
   ended: "Live updates have ended."
 };
 var TITLES = {
   connecting: "",
-  live: "Connected: changes are shown as they are committed",
+  connected: "Connected: changes are shown as they are committed",
   waiting: "What is written meanwhile is shown when the connection is back",
   offline: "What is written meanwhile is shown when the network is back",
   ended: "Reload the page to try again"
 };
 var ConnectionBadge = class {
-  constructor(say, signal) {
+  constructor(say, isOfNow2, signal) {
     this.say = say;
+    this.isOfNow = isOfNow2;
     this.#say = settled(() => this.#speak(), SAID_AFTER_MILLISECONDS, signal);
-    everySeen(1e3, () => this.#show(), signal);
-    addEventListener("online", () => this.#show(), { signal });
-    addEventListener("offline", () => this.#show(), { signal });
+    everySeen(1e3, () => this.look(), signal);
+    addEventListener("online", () => this.look(), { signal });
+    addEventListener("offline", () => this.look(), { signal });
   }
   say;
+  isOfNow;
   #label = element("span", { class: "badge-label" }, "Connecting…");
   #reason = element("span", { class: "badge-reason" });
   element = element(
@@ -3621,18 +3633,20 @@ var ConnectionBadge = class {
   #said = null;
   tell(status) {
     this.#status = status;
-    this.#show();
+    this.look();
   }
-  #show() {
+  /** Look anew at what there is to show. */
+  look() {
     const status = this.#status;
     const before2 = this.#kind;
     this.#kind = kindOf2(status);
-    this.element.dataset["state"] = this.#kind;
+    const isLive = this.#kind === "connected" && this.isOfNow();
+    this.element.dataset["state"] = isLive ? "live" : this.#kind;
     this.element.title = TITLES[this.#kind];
-    setText(this.#label, labelOf(this.#kind, status));
-    setText(this.#reason, this.#kind === "live" ? "" : status?.reason ?? "");
-    if (this.#kind === "live") {
-      this.#said ??= "live";
+    setText(this.#label, isLive ? "Live" : labelOf(this.#kind, status));
+    setText(this.#reason, this.#kind === "connected" ? "" : status?.reason ?? "");
+    if (this.#kind === "connected") {
+      this.#said ??= "connected";
     }
     if (isTrying(this.#kind) ? !isTrying(before2) : this.#kind !== before2) {
       this.#say();
@@ -3654,7 +3668,7 @@ function kindOf2(status) {
     return "ended";
   }
   if (status?.state === "live") {
-    return "live";
+    return "connected";
   }
   if (!navigator.onLine) {
     return "offline";
@@ -3663,8 +3677,8 @@ function kindOf2(status) {
 }
 function labelOf(kind, status) {
   switch (kind) {
-    case "live":
-      return "Live";
+    case "connected":
+      return "Connected";
     case "offline":
       return "Offline";
     case "ended":
@@ -3679,13 +3693,13 @@ function labelOf(kind, status) {
 }
 
 // src/stream/stream-head.ts
-var UNKNOWN = "Nothing has been written under this id. As soon as something is, it is here.";
+var UNKNOWN = "Nothing has been written under this id. What is written is here within ten seconds.";
 var StreamHead = class {
   badge;
   element;
   #heading = element("h1", { tabindex: -1 });
-  constructor(streamId, say, signal) {
-    this.badge = new ConnectionBadge(say, signal);
+  constructor(streamId, say, isOfNow2, signal) {
+    this.badge = new ConnectionBadge(say, isOfNow2, signal);
     this.element = element(
       "div",
       { class: "page-head stream-head" },
@@ -3729,7 +3743,7 @@ var StreamPage = class {
     this.#refresh = framed(() => this.#update(), signal);
     this.#settle = settled(() => this.#showInView(), 200, signal);
     this.#trouble = new Trouble(() => shell2.askForToken(), signal);
-    this.#head = new StreamHead(streamId, (text) => shell2.announcer.say(text), signal);
+    this.#head = new StreamHead(streamId, (text) => shell2.announcer.say(text), () => this.#isOfNow, signal);
     this.#data = new StreamData(
       shell2.session.client,
       streamId,
@@ -3866,6 +3880,7 @@ var StreamPage = class {
       this.#columns = columnsOf(rows.list, this.#length);
       this.#charts.offerLengths(this.#columns);
       this.#figures.show(this.#columns.windows.at(-1) ?? null, this.shell.zone.zone);
+      this.#head.badge.look();
       this.#settle();
     }
     this.#view.bound({ begins: this.#data.beginning, ends: this.#newest, step: this.#columns.step });
@@ -3887,6 +3902,11 @@ var StreamPage = class {
       this.#view.showSpan(FIRST_SHOWN * step);
       this.#view.follow();
     }
+  }
+  /** Whether the newest window is one of now. */
+  get #isOfNow() {
+    const newest = this.#columns.windows.at(-1);
+    return newest !== void 0 && isOfNow(newest, Date.now());
   }
   /** End of the newest window that is drawn. */
   get #newest() {
