@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import needs_browser, tab
 from tests.browser.dashboard import (
@@ -207,6 +207,42 @@ async def test_a_moment_leads_to_its_place_in_the_charts_and_back(
         # A new one is listed and marked as it is detected.
         await write_moment(writer, "lofi", 1499, "Again.")
         await expect(page.locator("[data-moment]")).to_have_count(2)
+
+
+async def test_escape_leaves_a_moment_wherever_the_focus_is(
+    chromium: Browser, service: Service, writer: asyncpg.Connection
+) -> None:
+    await describe(writer, "lofi")
+    await write_minutes(writer, "lofi", range(1500))
+    await write_moment(writer, "lofi", 1400, "Chat jumped.")
+    async with tab(chromium, service.url) as (here, _):
+        page = await open_stream(here, "lofi")
+        before = await span(page)
+        head = page.locator(".moment-head")
+        for place in ("list", "charts", "nowhere", "mark"):
+            if place == "mark":
+                await press_in_charts(page, (START + 1400 * MINUTE - before[0]) / (before[1] - before[0]))
+            else:
+                await head.click()
+                await moved(page, before)
+            await expect(head).to_have_attribute("aria-expanded", "true")
+            if place == "charts":
+                await charts(page).focus()
+            elif place == "nowhere":
+                await head.evaluate("element => element.blur()")
+            await page.keyboard.press("Escape")
+            await expect(head).to_have_attribute("aria-expanded", "false")
+            await expect(charts(page)).to_have_attribute("data-to", on_the_wire(before[1]))
+            if place == "list":
+                await expect(head).to_be_focused()
+
+
+async def press_in_charts(page: Page, share: float) -> None:
+    """Press where so large a share of the time that is shown lies before."""
+    box = await page.locator(".plots").bounding_box()
+    assert box is not None
+    left, right = 52, 10
+    await page.mouse.click(box["x"] + left + share * (box["width"] - left - right), box["y"] + 100)
 
 
 async def test_older_windows_are_read_as_one_pans_until_history_ends(

@@ -44,6 +44,6 @@ function actions(view: View, keyed: Keyed, isShifted: boolean): Readonly<Record<
     "-": farther,
     Home: () => keyed.begin(),
     End: () => view.follow(),
-    Escape: () => (view.canReturn ? view.goBack() : keyed.rest()),
+    Escape: () => keyed.rest(),
   };
 }

@@ -12,6 +12,7 @@ const LISTED: readonly (readonly [string, readonly (readonly [string, string])[]
       ["g", "all streams"],
       ["t", "system, light or dark colours"],
       ["u", "local time or UTC"],
+      ["Esc", "back from a moment"],
     ],
   ],
   [
@@ -22,7 +23,6 @@ const LISTED: readonly (readonly [string, readonly (readonly [string, string])[]
       ["+ −", "show less or more time"],
       ["Home, End", "the oldest windows that are loaded, the newest"],
       ["Shift ← →", "read one window after the other"],
-      ["Esc", "back from a moment"],
     ],
   ],
   [

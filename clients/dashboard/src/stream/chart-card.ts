@@ -15,6 +15,8 @@ import { SpanChoice } from "./span-choice.js";
 export interface ChartCardEvents {
   chosenMoment(key: string): void;
   chosenLength(length: number): void;
+  /** Somebody wants to be where they were before a moment. */
+  back(): void;
   retry(): void;
   say(text: string): void;
   /** The table was opened: it wants its rows. */
@@ -43,7 +45,7 @@ export class ChartCard {
     this.table = new DataTable(events.opened);
     this.#spans = new SpanChoice(view);
     this.#newest = button("Go to the newest window", () => view.follow(), { title: "End" }, "Newest");
-    this.#back = button("Go back to where you were", () => view.goBack(), { title: "Esc", hidden: true }, "↩ Back");
+    this.#back = button("Go back to where you were", () => events.back(), { title: "Esc", hidden: true }, "↩ Back");
     this.#lengths.addEventListener("change", () => events.chosenLength(Number(this.#lengths.value)));
     const middle = (): number => (view.range.from + view.range.to) / 2;
     this.element = element(

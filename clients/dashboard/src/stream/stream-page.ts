@@ -72,6 +72,7 @@ export class StreamPage {
     this.element = element("div", { class: "page" }, this.#head.element, this.#trouble.element, this.#body);
     this.#nameIt();
     everySeen(1000, () => this.#figures.age(shell.zone.zone), signal);
+    document.addEventListener("keydown", (event) => this.#heard(event), { signal });
     shell.zone.onChange(() => this.#rezone(), signal);
     shell.theme.onChange(() => this.#charts.stack.recolour(), signal);
   }
@@ -139,6 +140,7 @@ export class StreamPage {
           this.#drawn.rows = -1;
           this.#refresh();
         },
+        back: () => this.#leaveMoment(),
         retry: () => this.#data.history.retry(),
         say,
         opened: () => this.#showInView(),
@@ -243,20 +245,35 @@ export class StreamPage {
   /** Select a moment and go there; the one that is selected already: let it go, and go back. */
   #choose(key: string, goThere: boolean): void {
     if (this.#selected === key && goThere) {
-      this.#selected = null;
-      this.#view.goBack();
-    } else {
-      this.#selected = key;
-      const moment = this.#data.momentRows.get(key);
-      if (goThere && moment) {
-        this.#view.jump(moment.at);
-      }
+      this.#leaveMoment();
+      return;
+    }
+    this.#selected = key;
+    const moment = this.#data.momentRows.get(key);
+    if (goThere && moment) {
+      this.#view.jump(moment.at);
     }
     this.#showMoments();
     if (!goThere) {
       this.#moments.reveal(key);
     }
     this.#charts.stack.redraw();
+  }
+
+  /** Let the selected moment go, and be where one was before it. */
+  #leaveMoment(): void {
+    this.#selected = null;
+    this.#view.goBack();
+    this.#showMoments();
+    this.#charts.stack.redraw();
+  }
+
+  /** Escape leaves a moment wherever the focus is, unless something that is open there wants the key for itself. */
+  #heard({ key, target }: KeyboardEvent): void {
+    const isHere = target === document.body || (target instanceof Node && this.#body.contains(target));
+    if (key === "Escape" && isHere) {
+      this.#leaveMoment();
+    }
   }
 
   #showInView(): void {

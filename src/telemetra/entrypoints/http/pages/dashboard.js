@@ -1439,7 +1439,8 @@ var LISTED = [
       ["/", "search the streams"],
       ["g", "all streams"],
       ["t", "system, light or dark colours"],
-      ["u", "local time or UTC"]
+      ["u", "local time or UTC"],
+      ["Esc", "back from a moment"]
     ]
   ],
   [
@@ -1449,8 +1450,7 @@ var LISTED = [
       ["Page Up, Page Down", "move by a whole view"],
       ["+ −", "show less or more time"],
       ["Home, End", "the oldest windows that are loaded, the newest"],
-      ["Shift ← →", "read one window after the other"],
-      ["Esc", "back from a moment"]
+      ["Shift ← →", "read one window after the other"]
     ]
   ],
   [
@@ -2510,7 +2510,7 @@ function actions(view, keyed, isShifted) {
     "-": farther,
     Home: () => keyed.begin(),
     End: () => view.follow(),
-    Escape: () => view.canReturn ? view.goBack() : keyed.rest()
+    Escape: () => keyed.rest()
   };
 }
 
@@ -3258,7 +3258,7 @@ var ChartCard = class {
     this.table = new DataTable(events.opened);
     this.#spans = new SpanChoice(view);
     this.#newest = button("Go to the newest window", () => view.follow(), { title: "End" }, "Newest");
-    this.#back = button("Go back to where you were", () => view.goBack(), { title: "Esc", hidden: true }, "↩ Back");
+    this.#back = button("Go back to where you were", () => events.back(), { title: "Esc", hidden: true }, "↩ Back");
     this.#lengths.addEventListener("change", () => events.chosenLength(Number(this.#lengths.value)));
     const middle = () => (view.range.from + view.range.to) / 2;
     this.element = element(
@@ -3765,6 +3765,7 @@ var StreamPage = class {
     this.element = element("div", { class: "page" }, this.#head.element, this.#trouble.element, this.#body);
     this.#nameIt();
     everySeen(1e3, () => this.#figures.age(shell2.zone.zone), signal);
+    document.addEventListener("keydown", (event) => this.#heard(event), { signal });
     shell2.zone.onChange(() => this.#rezone(), signal);
     shell2.theme.onChange(() => this.#charts.stack.recolour(), signal);
   }
@@ -3848,6 +3849,7 @@ var StreamPage = class {
           this.#drawn.rows = -1;
           this.#refresh();
         },
+        back: () => this.#leaveMoment(),
         retry: () => this.#data.history.retry(),
         say,
         opened: () => this.#showInView()
@@ -3942,20 +3944,33 @@ var StreamPage = class {
   /** Select a moment and go there; the one that is selected already: let it go, and go back. */
   #choose(key, goThere) {
     if (this.#selected === key && goThere) {
-      this.#selected = null;
-      this.#view.goBack();
-    } else {
-      this.#selected = key;
-      const moment = this.#data.momentRows.get(key);
-      if (goThere && moment) {
-        this.#view.jump(moment.at);
-      }
+      this.#leaveMoment();
+      return;
+    }
+    this.#selected = key;
+    const moment = this.#data.momentRows.get(key);
+    if (goThere && moment) {
+      this.#view.jump(moment.at);
     }
     this.#showMoments();
     if (!goThere) {
       this.#moments.reveal(key);
     }
     this.#charts.stack.redraw();
+  }
+  /** Let the selected moment go, and be where one was before it. */
+  #leaveMoment() {
+    this.#selected = null;
+    this.#view.goBack();
+    this.#showMoments();
+    this.#charts.stack.redraw();
+  }
+  /** Escape leaves a moment wherever the focus is, unless something that is open there wants the key for itself. */
+  #heard({ key, target }) {
+    const isHere = target === document.body || target instanceof Node && this.#body.contains(target);
+    if (key === "Escape" && isHere) {
+      this.#leaveMoment();
+    }
   }
   #showInView() {
     const windows = windowsInView(this.#columns, this.#view);
