@@ -273,6 +273,22 @@ async def test_older_windows_are_read_as_one_pans_until_history_ends(
         await expect(charts(page)).to_have_attribute("data-to", re.compile("^2026-05-03T20:"))
 
 
+async def test_all_that_is_more_than_can_be_drawn_says_so_and_leads_to_the_whole(
+    chromium: Browser, service: Service, writer: asyncpg.Connection
+) -> None:
+    await describe(writer, "lofi")
+    await write_minutes(writer, "lofi", range(600))
+    await write_minutes(writer, "lofi", range(60_000, 60_600))
+    async with tab(chromium, service.url, accept_downloads=True) as (here, _):
+        page = await open_stream(here, "lofi")
+        await page.get_by_role("button", name="Show all there is").click()
+        await expect(page.get_by_text("no more than 45,000 windows are drawn")).to_be_visible()
+        async with page.expect_download() as started:
+            await page.get_by_role("link", name="All windows, CSV").click()
+        text = (await (await started.value).path()).read_text()
+        assert len(text.splitlines()) == 1200 + 1
+
+
 async def test_reading_that_fails_in_the_middle_says_so_and_goes_on(
     chromium: Browser, service: Service, writer: asyncpg.Connection
 ) -> None:

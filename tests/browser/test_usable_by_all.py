@@ -211,6 +211,21 @@ async def test_a_phone_shows_all_of_it_without_scrolling_sideways(
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+async def test_where_there_is_room_all_charts_are_seen_at_first_and_elsewhere_the_time_stands_before_them(
+    chromium: Browser, service: Service, writer: asyncpg.Connection
+) -> None:
+    await whole_stream(writer)
+    for width, height, is_whole in ((1280, 900, True), (1440, 900, True), (390, 844, False)):
+        size: Any = {"width": width, "height": height}
+        async with tab(chromium, service.url, viewport=size) as (here, _):
+            page = await open_stream(here, "lofi")
+            await expect(page.locator(".time-strip.is-before")).to_have_count(0 if is_whole else 1)
+            bottom = await page.locator(".plots").evaluate("plots => plots.getBoundingClientRect().bottom")
+            assert (bottom <= height) == is_whole
+            await page.locator(".chart-foot").scroll_into_view_if_needed()
+            await expect(page.locator(".time-strip.is-before")).to_have_count(0)
+
+
 async def test_fingers_move_the_charts_sideways(
     chromium: Browser, service: Service, writer: asyncpg.Connection
 ) -> None:

@@ -162,3 +162,17 @@ test("all there is is shown, also when more is found or comes", () => {
   moving.bound({ begins: START, ends: START + 12 * HOUR, step: MINUTE });
   assert.ok(moving.range.from <= START && moving.range.to >= START + 12 * HOUR);
 });
+
+test("all there is is known to be cut where it is more than can be shown", () => {
+  const moving = view();
+  const ends = START + 50_000 * MINUTE;
+  moving.bound({ begins: null, ends, step: MINUTE });
+  assert.ok(!moving.isCut(true));
+  moving.fit();
+  assert.ok(!moving.isCut(false));
+  assert.ok(moving.isCut(true));
+  moving.bound({ begins: START, ends, step: MINUTE });
+  assert.ok(moving.isCut(true));
+  moving.bound({ begins: START + 10_000 * MINUTE, ends, step: MINUTE });
+  assert.ok(!moving.isCut(true));
+});

@@ -45,7 +45,7 @@ const utc = new Zone("utc");
 
 export class ChartStack {
   readonly #panels = DRAWN.map((drawn) => new Panel(drawn));
-  readonly #strip = new TimeStrip();
+  readonly #strip: TimeStrip;
   readonly element: HTMLElement;
   readonly #plots: HTMLElement;
   #palette: Palette | null = null;
@@ -62,7 +62,9 @@ export class ChartStack {
     private readonly events: StackEvents,
     signal: AbortSignal,
   ) {
-    this.#plots = element("div", { class: "plots" }, ...this.#panels.map((panel) => panel.element), this.#strip.element);
+    this.#strip = new TimeStrip(signal);
+    const panels = this.#panels.map((panel) => panel.element);
+    this.#plots = element("div", { class: "plots" }, ...panels, this.#strip.element, this.#strip.home);
     this.element = element(
       "div",
       {

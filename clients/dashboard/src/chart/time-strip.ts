@@ -12,6 +12,16 @@ export class TimeStrip {
   readonly #canvas = element("canvas", { "aria-hidden": "true" });
   readonly #chip = element("div", { class: "time-chip", hidden: true });
   readonly element = element("div", { class: "time-strip" }, this.#canvas, this.#chip);
+  /** Stands where the strip is at home, and so tells when it is not. */
+  readonly home = element("div", { "aria-hidden": "true" });
+
+  constructor(signal: AbortSignal) {
+    // All that is below the window, and nothing of it.
+    const below = { rootMargin: "-100% 0px 100000px 0px" };
+    const seen = new IntersectionObserver((entries) => this.element.classList.toggle("is-before", entries.at(-1)?.isIntersecting), below);
+    seen.observe(this.home);
+    signal.addEventListener("abort", () => seen.disconnect());
+  }
 
   draw(scene: Scene): void {
     const { width, left, range, palette } = scene;

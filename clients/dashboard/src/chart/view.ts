@@ -20,7 +20,7 @@ export interface Range {
 
 /** At least so many windows fit, at most so many. */
 const FEWEST = 5;
-const MOST = 45_000;
+export const MOST = 45_000;
 /** Room after the newest window, and so much of the view must always hold data, as shares of the span. */
 const MARGIN = 0.02;
 const KEPT_IN_VIEW = 0.2;
@@ -51,6 +51,12 @@ export class View {
   /** Whether all there is is to be shown. */
   get isFitted(): boolean {
     return this.#isFitted;
+  }
+
+  /** Whether all there is was asked for, and is more than can be shown; not known, and so no, before it was looked for. */
+  isCut(isLookedFor: boolean): boolean {
+    const { begins, ends, step } = this.#bounds;
+    return this.#isFitted && (begins === null ? isLookedFor : ends - begins > step * MOST);
   }
 
   get canReturn(): boolean {

@@ -2,7 +2,7 @@
 
 import { type Columns, indexAt } from "../chart/columns.js";
 import { ChartStack, type Shown } from "../chart/stack.js";
-import type { View } from "../chart/view.js";
+import { MOST, type View } from "../chart/view.js";
 import type { PagingState } from "../data/paged.js";
 import type { ChatWindow } from "../data/windows.js";
 import { button, element, fill, setText } from "../elements.js";
@@ -10,6 +10,7 @@ import { faultOf } from "../faults.js";
 import * as format from "../format.js";
 import type { Zone } from "../zone.js";
 import { DataTable } from "./data-table.js";
+import type { Downloads } from "./downloads.js";
 import { SpanChoice } from "./span-choice.js";
 
 export interface ChartCardEvents {
@@ -38,7 +39,7 @@ export class ChartCard {
     private readonly view: View,
     show: () => Shown,
     private readonly events: ChartCardEvents,
-    menu: HTMLElement,
+    private readonly downloads: Downloads,
     signal: AbortSignal,
   ) {
     this.stack = new ChartStack(view, show, { chosen: events.chosenMoment, say: events.say }, signal);
@@ -66,7 +67,7 @@ export class ChartCard {
         element("span", { class: "filler" }),
         this.#lengths,
         this.table.toggle,
-        menu,
+        downloads.menu,
       ),
       this.stack.element,
       element("div", { class: "chart-foot" }, this.#history, this.#zone),
@@ -97,7 +98,8 @@ export class ChartCard {
   tellHistory(state: PagingState, error: unknown, hasAll: boolean, zone: Zone, oldest: ChatWindow | undefined): void {
     this.stack.element.setAttribute("aria-busy", String(state === "loading"));
     const since = oldest ? `since ${zone.dayAndTime(oldest.at)}` : "";
-    const told = `${state} ${hasAll} ${since}`;
+    const isCut = this.view.isCut(state === "idle");
+    const told = `${state} ${hasAll} ${isCut} ${since}`;
     if (this.#history.dataset["told"] === told) {
       return;
     }
@@ -110,6 +112,8 @@ export class ChartCard {
         `Older windows could not be read: ${faultOf(error).title.toLowerCase()}. `,
         button("Try again", () => this.events.retry(), { class: "plain" }),
       );
+    } else if (isCut) {
+      fill(this.#history, `These are the newest: no more than ${format.count(MOST)} windows are drawn at once. The download has all: `, this.downloads.allWindows);
     } else {
       fill(this.#history, hasAll ? `All of its history, ${since}` : `Loaded ${since}; drag to the right for more`);
     }

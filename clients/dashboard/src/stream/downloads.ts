@@ -16,21 +16,28 @@ interface Download {
   readonly ofRange: boolean;
 }
 
+const ALL_WINDOWS: Download = { label: "All windows, CSV", of: "metrics", format: "csv", ofRange: false };
 const DOWNLOADS: readonly Download[] = [
   { label: "Windows in view, CSV", of: "metrics", format: "csv", ofRange: true },
   { label: "Windows in view, NDJSON", of: "metrics", format: "ndjson", ofRange: true },
-  { label: "All windows, CSV", of: "metrics", format: "csv", ofRange: false },
+  ALL_WINDOWS,
   { label: "Moments, CSV", of: "moments", format: "csv", ofRange: false },
   { label: "Moments as chapters", of: "moments", format: "chapters", ofRange: false },
   { label: "Moments as EDL", of: "moments", format: "edl", ofRange: false },
 ];
+
+export interface Downloads {
+  readonly menu: HTMLElement;
+  /** A link to all windows, for another place of the page. */
+  readonly allWindows: HTMLAnchorElement;
+}
 
 export function downloads(
   session: Session,
   streamId: string,
   range: () => Range,
   signal: AbortSignal,
-): HTMLElement {
+): Downloads {
   const href = (download: Download): string => {
     const query = new URLSearchParams({ format: download.format });
     if (download.ofRange) {
@@ -44,8 +51,10 @@ export function downloads(
   const failed = (error: unknown): void => {
     const { title, detail } = faultOf(error);
     setText(trouble, `${title}. ${detail}`);
+    // What was pressed may stand outside of the menu, in which the trouble is told.
+    menu.open = true;
   };
-  const links = DOWNLOADS.map((download) => {
+  const linkTo = (download: Download): HTMLAnchorElement => {
     const link = element("a", { download: true, href: href(download) }, download.label);
     link.addEventListener("click", (event) => {
       link.href = href(download);
@@ -56,11 +65,12 @@ export function downloads(
         void save(link.href, session.token, `${streamId}-${download.of}.${ending}`).catch(failed);
       }
     });
-    return element("li", {}, link);
-  });
-  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("div", {}, element("ul", {}, ...links), trouble));
+    return link;
+  };
+  const links = DOWNLOADS.map(linkTo);
+  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("div", {}, element("ul", {}, ...links.map((link) => element("li", {}, link))), trouble));
   menu.addEventListener("toggle", () => {
-    links.forEach((item, index) => item.querySelector("a")?.setAttribute("href", href(DOWNLOADS[index] as Download)));
+    links.forEach((link, index) => link.setAttribute("href", href(DOWNLOADS[index] as Download)));
   });
   // An open menu is in the way of what is below it.
   const pressed = (event: PointerEvent): void => {
@@ -74,7 +84,7 @@ export function downloads(
       menu.querySelector("summary")?.focus();
     }
   });
-  return menu;
+  return { menu, allWindows: linkTo(ALL_WINDOWS) };
 }
 
 async function save(address: string, token: string, name: string): Promise<void> {

@@ -119,7 +119,7 @@ export class StreamPage {
   #makeCharts(): ChartCard {
     const { session, announcer } = this.shell;
     const say = (text: string): void => announcer.say(text);
-    const menu = downloads(session, this.streamId, () => this.#view.range, this.signal);
+    const files = downloads(session, this.streamId, () => this.#view.range, this.signal);
     return new ChartCard(
       this.#view,
       () => {
@@ -145,7 +145,7 @@ export class StreamPage {
         say,
         opened: () => this.#showInView(),
       },
-      menu,
+      files,
       this.signal,
     );
   }
@@ -214,6 +214,7 @@ export class StreamPage {
   #moved(): void {
     this.#charts.update(this.shell.zone.zone);
     this.#want();
+    this.#tellHistory();
     this.#charts.stack.redraw();
     this.#settle();
   }

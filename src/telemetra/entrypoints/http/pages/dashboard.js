@@ -1804,6 +1804,11 @@ var View = class {
   get isFitted() {
     return this.#isFitted;
   }
+  /** Whether all there is was asked for, and is more than can be shown; not known, and so no, before it was looked for. */
+  isCut(isLookedFor) {
+    const { begins, ends, step } = this.#bounds;
+    return this.#isFitted && (begins === null ? isLookedFor : ends - begins > step * MOST);
+  }
   get canReturn() {
     return this.#returnTo !== null;
   }
@@ -2938,6 +2943,14 @@ var TimeStrip = class {
   #canvas = element("canvas", { "aria-hidden": "true" });
   #chip = element("div", { class: "time-chip", hidden: true });
   element = element("div", { class: "time-strip" }, this.#canvas, this.#chip);
+  /** Stands where the strip is at home, and so tells when it is not. */
+  home = element("div", { "aria-hidden": "true" });
+  constructor(signal) {
+    const below = { rootMargin: "-100% 0px 100000px 0px" };
+    const seen = new IntersectionObserver((entries) => this.element.classList.toggle("is-before", entries.at(-1)?.isIntersecting), below);
+    seen.observe(this.home);
+    signal.addEventListener("abort", () => seen.disconnect());
+  }
   draw(scene) {
     const { width, left, range, palette } = scene;
     const ratio = devicePixelRatio;
@@ -2991,7 +3004,9 @@ var ChartStack = class {
     this.view = view;
     this.show = show2;
     this.events = events;
-    this.#plots = element("div", { class: "plots" }, ...this.#panels.map((panel) => panel.element), this.#strip.element);
+    this.#strip = new TimeStrip(signal);
+    const panels = this.#panels.map((panel) => panel.element);
+    this.#plots = element("div", { class: "plots" }, ...panels, this.#strip.element, this.#strip.home);
     this.element = element(
       "div",
       {
@@ -3018,7 +3033,7 @@ var ChartStack = class {
   show;
   events;
   #panels = DRAWN.map((drawn) => new Panel(drawn));
-  #strip = new TimeStrip();
+  #strip;
   element;
   #plots;
   #palette = null;
@@ -3251,9 +3266,10 @@ var SpanChoice = class {
 
 // src/stream/chart-card.ts
 var ChartCard = class {
-  constructor(view, show2, events, menu, signal) {
+  constructor(view, show2, events, downloads2, signal) {
     this.view = view;
     this.events = events;
+    this.downloads = downloads2;
     this.stack = new ChartStack(view, show2, { chosen: events.chosenMoment, say: events.say }, signal);
     this.table = new DataTable(events.opened);
     this.#spans = new SpanChoice(view);
@@ -3279,7 +3295,7 @@ var ChartCard = class {
         element("span", { class: "filler" }),
         this.#lengths,
         this.table.toggle,
-        menu
+        downloads2.menu
       ),
       this.stack.element,
       element("div", { class: "chart-foot" }, this.#history, this.#zone),
@@ -3288,6 +3304,7 @@ var ChartCard = class {
   }
   view;
   events;
+  downloads;
   stack;
   table;
   element;
@@ -3318,7 +3335,8 @@ var ChartCard = class {
   tellHistory(state, error, hasAll, zone, oldest) {
     this.stack.element.setAttribute("aria-busy", String(state === "loading"));
     const since = oldest ? `since ${zone.dayAndTime(oldest.at)}` : "";
-    const told = `${state} ${hasAll} ${since}`;
+    const isCut = this.view.isCut(state === "idle");
+    const told = `${state} ${hasAll} ${isCut} ${since}`;
     if (this.#history.dataset["told"] === told) {
       return;
     }
@@ -3331,6 +3349,8 @@ var ChartCard = class {
         `Older windows could not be read: ${faultOf(error).title.toLowerCase()}. `,
         button("Try again", () => this.events.retry(), { class: "plain" })
       );
+    } else if (isCut) {
+      fill(this.#history, `These are the newest: no more than ${count(MOST)} windows are drawn at once. The download has all: `, this.downloads.allWindows);
     } else {
       fill(this.#history, hasAll ? `All of its history, ${since}` : `Loaded ${since}; drag to the right for more`);
     }
@@ -3342,10 +3362,11 @@ function windowsInView(columns, view) {
 }
 
 // src/stream/downloads.ts
+var ALL_WINDOWS = { label: "All windows, CSV", of: "metrics", format: "csv", ofRange: false };
 var DOWNLOADS = [
   { label: "Windows in view, CSV", of: "metrics", format: "csv", ofRange: true },
   { label: "Windows in view, NDJSON", of: "metrics", format: "ndjson", ofRange: true },
-  { label: "All windows, CSV", of: "metrics", format: "csv", ofRange: false },
+  ALL_WINDOWS,
   { label: "Moments, CSV", of: "moments", format: "csv", ofRange: false },
   { label: "Moments as chapters", of: "moments", format: "chapters", ofRange: false },
   { label: "Moments as EDL", of: "moments", format: "edl", ofRange: false }
@@ -3364,8 +3385,9 @@ function downloads(session, streamId, range, signal) {
   const failed = (error) => {
     const { title, detail } = faultOf(error);
     setText(trouble, `${title}. ${detail}`);
+    menu.open = true;
   };
-  const links = DOWNLOADS.map((download) => {
+  const linkTo = (download) => {
     const link = element("a", { download: true, href: href(download) }, download.label);
     link.addEventListener("click", (event) => {
       link.href = href(download);
@@ -3376,11 +3398,12 @@ function downloads(session, streamId, range, signal) {
         void save(link.href, session.token, `${streamId}-${download.of}.${ending2}`).catch(failed);
       }
     });
-    return element("li", {}, link);
-  });
-  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("div", {}, element("ul", {}, ...links), trouble));
+    return link;
+  };
+  const links = DOWNLOADS.map(linkTo);
+  const menu = element("details", { class: "menu" }, element("summary", {}, "Download"), element("div", {}, element("ul", {}, ...links.map((link) => element("li", {}, link))), trouble));
   menu.addEventListener("toggle", () => {
-    links.forEach((item, index) => item.querySelector("a")?.setAttribute("href", href(DOWNLOADS[index])));
+    links.forEach((link, index) => link.setAttribute("href", href(DOWNLOADS[index])));
   });
   const pressed = (event) => {
     menu.open &&= event.target instanceof Node && menu.contains(event.target);
@@ -3393,7 +3416,7 @@ function downloads(session, streamId, range, signal) {
       menu.querySelector("summary")?.focus();
     }
   });
-  return menu;
+  return { menu, allWindows: linkTo(ALL_WINDOWS) };
 }
 async function save(address, token, name) {
   const answer = await fetch(address, { headers: { Authorization: `Bearer ${token}` } });
@@ -3828,7 +3851,7 @@ var StreamPage = class {
   #makeCharts() {
     const { session, announcer } = this.shell;
     const say = (text) => announcer.say(text);
-    const menu = downloads(session, this.streamId, () => this.#view.range, this.signal);
+    const files = downloads(session, this.streamId, () => this.#view.range, this.signal);
     return new ChartCard(
       this.#view,
       () => {
@@ -3854,7 +3877,7 @@ var StreamPage = class {
         say,
         opened: () => this.#showInView()
       },
-      menu,
+      files,
       this.signal
     );
   }
@@ -3917,6 +3940,7 @@ var StreamPage = class {
   #moved() {
     this.#charts.update(this.shell.zone.zone);
     this.#want();
+    this.#tellHistory();
     this.#charts.stack.redraw();
     this.#settle();
   }
