@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.chromium import needs_browser, tab
 from tests.browser.dashboard import (
+    LIVE,
     chart,
     charts,
     figure,
@@ -322,6 +323,25 @@ async def test_a_stream_that_nobody_knows_is_told_and_shown_when_it_comes(
         await write_minutes(writer, "nobody", range(5))
         await here.page.get_by_role("button", name="Try again").click()
         await until_drawn(here.page)
+
+
+async def test_a_stream_that_is_deleted_while_it_is_open_is_no_stream_until_it_is_written_again(
+    chromium: Browser, service: Service, writer: asyncpg.Connection
+) -> None:
+    await describe(writer, "lofi")
+    await write_minutes(writer, "lofi", range(5))
+    async with tab(chromium, service.url, but=["status of 404"]) as (here, _):
+        page = await open_stream(here, "lofi")
+        await writer.execute("delete from chat_summary_minute")
+        await expect(page.get_by_role("heading", name="No windows yet")).to_be_visible()
+        await expect(page.locator(LIVE)).to_be_visible()
+        await writer.execute("delete from streams")
+        await expect(page.get_by_role("heading", name="There is no such stream")).to_be_visible()
+        await expect(page.locator(LIVE)).to_be_hidden()
+        await write_minutes(writer, "lofi", range(5, 8))
+        await expect(charts(page)).to_have_attribute("data-windows", "3")
+        await expect(page.locator(LIVE)).to_be_visible()
+        await expect(page.get_by_role("alert")).to_have_count(0)
 
 
 async def test_the_table_and_the_emotes_are_of_what_is_in_view(

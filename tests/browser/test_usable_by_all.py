@@ -200,9 +200,17 @@ async def test_a_phone_shows_all_of_it_without_scrolling_sideways(
     await whole_stream(writer)
     await describe(writer, "x" * 300, "y" * 300)
     await describe(writer, "wide", "Ein-sehr-langes-Wort-" * 20)
-    async with tab(chromium, service.url, color_scheme=theme, **PHONE) as (here, _):
+    options = PHONE | {"color_scheme": theme, "timezone_id": "Asia/Calcutta"}
+    async with tab(chromium, service.url, **options) as (here, _):
         page = await open_streams(here)
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
+        assert await page.locator(".brand").evaluate("brand => brand.scrollWidth <= brand.clientWidth")
+        await page.get_by_role("button", name="Keys and gestures").click()
+        await expect(page.get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
+        await expect(page.get_by_role("dialog").get_by_role("heading", level=3).first).to_have_text(
+            "With a pointer"
+        )
+        await page.keyboard.press("Escape")
         page = await open_stream(here, "lofi")
         await every_state(page)
         assert await page.evaluate("document.documentElement.scrollWidth") == 390
@@ -276,3 +284,16 @@ async def test_a_theme_that_is_chosen_is_kept(chromium: Browser, service: Servic
         await page.reload()
         await expect(page.get_by_role("button", name="Colours: dark")).to_be_visible()
         assert await page.evaluate(ground) != light
+
+
+async def test_who_lives_in_utc_is_told_so_and_everybody_where_the_api_is_documented(
+    chromium: Browser, service: Service
+) -> None:
+    async with tab(chromium, service.url, timezone_id="Etc/UTC") as (here, _):
+        page = await open_streams(here)
+        await expect(page.get_by_role("button", name="Times in")).to_have_accessible_name(
+            "Times in UTC. Change between local time and UTC"
+        )
+        for name, path in (("REST API", "docs"), ("Live updates", "asyncapi")):
+            link = page.get_by_role("contentinfo").get_by_role("link", name=name)
+            await expect(link).to_have_js_property("href", f"{service.url}/{path}")

@@ -14,8 +14,8 @@ export function framed(work: () => void, signal: AbortSignal): () => void {
   };
 }
 
-/** Return what has `work` done when it was not called for so many milliseconds, at the latest after ten times as many. */
-export function settled(work: () => void, milliseconds: number, signal: AbortSignal): () => void {
+/** Return what has `work` done when it was not called for so many milliseconds, at the latest after `longest`. */
+export function settled(work: () => void, milliseconds: number, signal: AbortSignal, longest = 10 * milliseconds): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let began: number | null = null;
   const run = (): void => {
@@ -29,7 +29,7 @@ export function settled(work: () => void, milliseconds: number, signal: AbortSig
     }
     began ??= performance.now();
     clearTimeout(timer);
-    const left = began + 10 * milliseconds - performance.now();
+    const left = began + longest - performance.now();
     timer = setTimeout(run, Math.max(0, Math.min(milliseconds, left)));
   };
 }

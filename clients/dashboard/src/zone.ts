@@ -8,6 +8,10 @@ export interface CalendarDay {
   readonly day: number;
 }
 
+const UTC_ITSELF = /^(Etc\/)?(UTC|UCT|Universal|Zulu|GMT|GMT[+-]?0|Greenwich)$/;
+/** Zones whose name says no more than their offset. */
+const NAMELESS = new RegExp(`${UTC_ITSELF.source}|^Etc/GMT|^[+-]`);
+
 export class Zone {
   readonly #isUtc: boolean;
   readonly #time: Intl.DateTimeFormat;
@@ -58,9 +62,18 @@ export class Zone {
       return "UTC";
     }
     const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    const offset = this.offset(at);
+    return !timeZone || NAMELESS.test(timeZone) ? offset : `${timeZone} (${offset})`;
+  }
+
+  /** How far the zone is from UTC at an instant, such as `GMT+2`; `UTC` where it is UTC itself, by whatever name. */
+  offset(at: number): string {
+    const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    if (this.#isUtc || !timeZone || UTC_ITSELF.test(timeZone)) {
+      return "UTC";
+    }
     const parts = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" }).formatToParts(at);
-    const offset = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
-    return !timeZone || timeZone === "UTC" || timeZone === offset ? offset || "UTC" : `${timeZone} (${offset})`;
+    return parts.find((part) => part.type === "timeZoneName")?.value ?? "UTC";
   }
 
   dayOf(at: number): CalendarDay {

@@ -60,6 +60,8 @@ test("a zone says what it is called", () => {
   assert.equal(local.label(Date.UTC(2026, 6, 1)), "Europe/Berlin (GMT+2)");
   assert.equal(local.label(Date.UTC(2026, 0, 1)), "Europe/Berlin (GMT+1)");
   assert.equal(utc.label(0), "UTC");
+  assert.equal(local.offset(Date.UTC(2026, 6, 1)), "GMT+2");
+  assert.equal(utc.offset(0), "UTC");
 });
 
 test("times ago and lengths are in words", () => {

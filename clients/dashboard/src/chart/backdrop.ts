@@ -28,7 +28,7 @@ export function drawGround(
     context.fillStyle = palette.sunken;
     context.fillRect(x(from), place.top, x(to) - x(from), place.bottom - place.top);
     if (isLabelled) {
-      write(context, "Loading…", x(from), x(to), place, palette.muted);
+      write(context, "Loading…", x(from), x(to), place, palette.sunken, palette.muted);
     }
   }
   context.strokeStyle = palette.line;
@@ -62,7 +62,7 @@ function drawBeginning(
   context.stroke();
   context.setLineDash([]);
   if (isLabelled) {
-    write(context, "No older windows", left, at, place, palette.muted);
+    write(context, "No older windows", left, at, place, palette.surface, palette.muted);
   }
 }
 
@@ -73,14 +73,30 @@ function write(
   from: number,
   to: number,
   place: Place,
+  ground: string,
   colour: string,
 ): void {
   if (context.measureText(text).width + 16 < to - from) {
-    context.fillStyle = colour;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.fillText(text, (from + to) / 2, (place.top + place.bottom) / 2);
+    writeOver(context, text, (from + to) / 2, (place.top + place.bottom) / 2, ground, colour);
   }
+}
+
+/** Write around a place, on a ground of its own: lines behind it would strike the text through. */
+export function writeOver(
+  context: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  ground: string,
+  colour: string,
+): void {
+  const half = context.measureText(text).width / 2 + 6;
+  context.fillStyle = ground;
+  context.fillRect(x - half, y - 9, 2 * half, 18);
+  context.fillStyle = colour;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, x, y);
 }
 
 /** The marks of the value axis, and their lines; that of zero is stronger. */

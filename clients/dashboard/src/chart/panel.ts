@@ -1,7 +1,7 @@
 /** One metric's chart: its heading, its canvas, and where the reader points. Draws what it is given, and asks for nothing. */
 
 import { element, setText } from "../elements.js";
-import { drawGround, drawMoments, drawValueAxis } from "./backdrop.js";
+import { drawGround, drawMoments, drawValueAxis, writeOver } from "./backdrop.js";
 import { type Columns, extent, indexAt } from "./columns.js";
 import type { DrawnMetric } from "./metrics.js";
 import { RIGHT, type Scene } from "./scene.js";
@@ -69,12 +69,7 @@ export class Panel {
     if (!isEmpty || scene.gaps.length > 0) {
       drawGround(context, scene, projection, place, this.drawn.metric === LABELLED);
     }
-    if (isEmpty) {
-      context.fillStyle = palette.muted;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.fillText(this.drawn.nothing, (left + width) / 2, this.#height / 2);
-    } else {
+    if (!isEmpty) {
       drawValueAxis(context, scene, projection, this.#axis.ticks);
       context.save();
       context.beginPath();
@@ -85,6 +80,10 @@ export class Panel {
       context.restore();
     }
     drawMoments(context, scene, projection, place, this.drawn.metric);
+    if (isEmpty) {
+      context.font = FONT;
+      writeOver(context, this.drawn.nothing, (left + width) / 2, this.#height / 2, palette.surface, palette.muted);
+    }
   }
 
   /** Show the value of a window, and where it is; -1: of none. */

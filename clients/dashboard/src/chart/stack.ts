@@ -40,7 +40,9 @@ export interface StackEvents {
 const PRESS_PIXELS = 12;
 const WIDE_PIXELS = 560;
 const PIXELS_A_LABEL = 84;
-const SUMMARY_MILLISECONDS = 1500;
+/** Words follow what is drawn once it rests, and meanwhile so often that they are never long of another place. */
+const SUMMARY_MILLISECONDS = 1000;
+const LONGEST_MILLISECONDS = 3000;
 const utc = new Zone("utc");
 
 export class ChartStack {
@@ -84,7 +86,12 @@ export class ChartStack {
       ),
     );
     this.redraw = framed(() => this.#draw(), signal);
-    this.#describe = settled(() => this.#scene && describe(this.#panels, this.#scene, this.show().zone), SUMMARY_MILLISECONDS, signal);
+    const words = (): void => {
+      if (this.#scene) {
+        describe(this.#panels, this.#scene, this.show().zone);
+      }
+    };
+    this.#describe = settled(words, SUMMARY_MILLISECONDS, signal, LONGEST_MILLISECONDS);
     this.#listen(signal);
   }
 

@@ -74,11 +74,29 @@ export class Shell {
     }
   }
 
+  /** Where what is shown here is documented for programs. */
+  #foot(): HTMLElement {
+    const link = (path: string, text: string): HTMLElement => element("a", { href: this.session.address(path) }, text);
+    return element(
+      "footer",
+      { class: "foot quiet" },
+      "For programs: ",
+      link("docs", "REST API"),
+      " · ",
+      link("asyncapi", "Live updates"),
+    );
+  }
+
   #build(): void {
     const zone = button("", () => this.zone.turn(), { class: "plain zone" });
     const showZone = (): void => {
       const name = this.zone.zone.label(Date.now());
-      setText(zone, name);
+      // Narrow windows have no room for the name.
+      fill(
+        zone,
+        element("span", { class: "zone-name" }, name),
+        element("span", { class: "zone-offset" }, this.zone.zone.offset(Date.now())),
+      );
       zone.setAttribute("aria-label", `Times in ${name}. Change between local time and UTC`);
       zone.title = "Local time or UTC";
     };
@@ -103,6 +121,7 @@ export class Shell {
         element("div", { class: "switches" }, this.#forget, zone, theme, keys),
       ),
       this.#main,
+      this.#foot(),
       this.announcer.element,
       this.#shortcuts.dialog,
     );

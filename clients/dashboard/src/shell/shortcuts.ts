@@ -47,7 +47,8 @@ export class Shortcuts {
       "dialog",
       { class: "dialog", "aria-labelledby": "keys-title" },
       element("h2", { id: "keys-title" }, "Keys and gestures"),
-      ...LISTED.map(([title, keys]) =>
+      // Hands that have no keys read first what hands do.
+      ...(matchMedia("(pointer: coarse)").matches ? LISTED.toReversed() : LISTED).map(([title, keys]) =>
         element(
           "section",
           {},
@@ -56,7 +57,7 @@ export class Shortcuts {
         ),
       ),
       element("label", { class: "check", for: "single-keys" }, this.#switch, "Single keys, such as g and /, are shortcuts"),
-      button("Close", () => this.dialog.close(), { class: "primary" }),
+      element("div", { class: "dialog-foot" }, button("Close", () => this.dialog.close(), { class: "primary" })),
     );
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) {

@@ -76,7 +76,7 @@ export class MomentsList {
       { class: "moment-head", "aria-expanded": String(isSelected) },
       element("span", { class: `sign sign-${kind.metric}`, "aria-hidden": "true" }, kind.sign),
       element("span", { class: "moment-type" }, foreign(kind.title)),
-      element("time", { class: "moment-time", datetime: new Date(moment.at).toISOString() }, zone.dayAndTime(moment.at)),
+      element("time", { class: "moment-time", datetime: new Date(moment.at).toISOString() }, when(moment.at, zone)),
       element("span", { class: "moment-text" }, foreign(moment.description ?? "No description.")),
     );
     head.removeAttribute("aria-label");
@@ -84,6 +84,11 @@ export class MomentsList {
     setAttributes(item, { class: isSelected ? "moment is-selected" : "moment" });
     return item;
   }
+}
+
+/** Of windows shorter than a minute several moments share one: seconds tell them apart. */
+function when(at: number, zone: Zone): string {
+  return at % 60_000 === 0 ? zone.dayAndTime(at) : `${zone.dayWithYear(at)}, ${zone.timeWithSeconds(at)}`;
 }
 
 /** What the moment was measured by: its own numbers, and what it was compared with. */

@@ -6,6 +6,7 @@ import { View } from "../chart/view.js";
 import { StreamData } from "../data/stream-data.js";
 import { isOfNow } from "../data/windows.js";
 import { element } from "../elements.js";
+import { faultOf } from "../faults.js";
 import { whyUnnameable } from "../routes.js";
 import type { Shell } from "../shell/shell.js";
 import { Trouble } from "../shell/trouble.js";
@@ -41,6 +42,10 @@ export class StreamPage {
   #selected: string | null = null;
   #isOpen = false;
   #isShown = false;
+  /** Nothing is left of the stream. It is still followed: what is written under its id again is shown at once. */
+  #isGone = false;
+  /** At which state of the rows the service was asked whether there is still a stream. */
+  #askedAt = "";
 
   constructor(
     private readonly shell: Shell,
@@ -162,14 +167,19 @@ export class StreamPage {
     if (!this.#isOpen) {
       return;
     }
-    this.#head.isConnecting(true);
     const { rows } = this.#data;
     const isEmpty = rows.list.length === 0;
     this.#body.hidden = isEmpty;
-    this.#trouble.show(isEmpty ? nothingYet() : null);
     if (isEmpty) {
+      this.#tellEmpty();
       return;
     }
+    if (this.#isGone) {
+      this.#isGone = false;
+      this.#trouble.passed();
+    }
+    this.#head.isConnecting(true);
+    this.#trouble.show(null);
     if (this.#drawn.rows !== rows.version) {
       this.#drawn.rows = rows.version;
       this.#columns = columnsOf(rows.list, this.#length);
@@ -187,6 +197,35 @@ export class StreamPage {
     this.#tellHistory();
     this.#want();
     this.#charts.stack.redraw();
+  }
+
+  /** There are no windows: none yet, or none any more, as of a stream that was deleted. */
+  #tellEmpty(): void {
+    const { stream, rows, momentRows } = this.#data;
+    const state = `${rows.version} ${momentRows.version}`;
+    if (stream === null && this.#askedAt !== state) {
+      this.#askedAt = state;
+      void this.#askWhetherItIs();
+    }
+    if (!this.#isGone || stream !== null) {
+      this.#isGone = false;
+      this.#head.isConnecting(true);
+      this.#trouble.show(nothingYet());
+    }
+  }
+
+  async #askWhetherItIs(): Promise<void> {
+    try {
+      await this.shell.session.client.metrics(this.streamId, { limit: 1 }, { signal: this.signal, noCache: true });
+      this.#isGone = false;
+      this.#refresh();
+    } catch (error) {
+      if (faultOf(error).kind === "unknown" && this.#data.rows.list.length === 0) {
+        this.#isGone = true;
+        this.#head.isConnecting(false);
+        this.#trouble.failed(error, () => void this.#askWhetherItIs(), () => UNKNOWN);
+      }
+    }
   }
 
   #showFirst(): void {

@@ -704,7 +704,7 @@ function framed(work, signal) {
     }
   };
 }
-function settled(work, milliseconds, signal) {
+function settled(work, milliseconds, signal, longest = 10 * milliseconds) {
   let timer;
   let began = null;
   const run = () => {
@@ -718,7 +718,7 @@ function settled(work, milliseconds, signal) {
     }
     began ??= performance.now();
     clearTimeout(timer);
-    const left = began + 10 * milliseconds - performance.now();
+    const left = began + longest - performance.now();
     timer = setTimeout(run, Math.max(0, Math.min(milliseconds, left)));
   };
 }
@@ -1473,7 +1473,7 @@ var Shortcuts = class {
       "dialog",
       { class: "dialog", "aria-labelledby": "keys-title" },
       element("h2", { id: "keys-title" }, "Keys and gestures"),
-      ...LISTED.map(
+      ...(matchMedia("(pointer: coarse)").matches ? LISTED.toReversed() : LISTED).map(
         ([title, keys]) => element(
           "section",
           {},
@@ -1482,7 +1482,7 @@ var Shortcuts = class {
         )
       ),
       element("label", { class: "check", for: "single-keys" }, this.#switch, "Single keys, such as g and /, are shortcuts"),
-      button("Close", () => this.dialog.close(), { class: "primary" })
+      element("div", { class: "dialog-foot" }, button("Close", () => this.dialog.close(), { class: "primary" }))
     );
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) {
@@ -1591,6 +1591,8 @@ function tokenForm(refused, given) {
 }
 
 // src/zone.ts
+var UTC_ITSELF = /^(Etc\/)?(UTC|UCT|Universal|Zulu|GMT|GMT[+-]?0|Greenwich)$/;
+var NAMELESS = new RegExp(`${UTC_ITSELF.source}|^Etc/GMT|^[+-]`);
 var Zone = class {
   constructor(name) {
     this.name = name;
@@ -1635,9 +1637,17 @@ var Zone = class {
       return "UTC";
     }
     const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    const offset = this.offset(at);
+    return !timeZone || NAMELESS.test(timeZone) ? offset : `${timeZone} (${offset})`;
+  }
+  /** How far the zone is from UTC at an instant, such as `GMT+2`; `UTC` where it is UTC itself, by whatever name. */
+  offset(at) {
+    const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    if (this.#isUtc || !timeZone || UTC_ITSELF.test(timeZone)) {
+      return "UTC";
+    }
     const parts = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" }).formatToParts(at);
-    const offset = parts.find((part) => part.type === "timeZoneName")?.value ?? "";
-    return !timeZone || timeZone === "UTC" || timeZone === offset ? offset || "UTC" : `${timeZone} (${offset})`;
+    return parts.find((part) => part.type === "timeZoneName")?.value ?? "UTC";
   }
   dayOf(at) {
     const date = new Date(at);
@@ -1735,11 +1745,27 @@ var Shell = class {
       location.hash = "#/";
     }
   }
+  /** Where what is shown here is documented for programs. */
+  #foot() {
+    const link = (path2, text) => element("a", { href: this.session.address(path2) }, text);
+    return element(
+      "footer",
+      { class: "foot quiet" },
+      "For programs: ",
+      link("docs", "REST API"),
+      " · ",
+      link("asyncapi", "Live updates")
+    );
+  }
   #build() {
     const zone = button("", () => this.zone.turn(), { class: "plain zone" });
     const showZone = () => {
       const name = this.zone.zone.label(Date.now());
-      setText(zone, name);
+      fill(
+        zone,
+        element("span", { class: "zone-name" }, name),
+        element("span", { class: "zone-offset" }, this.zone.zone.offset(Date.now()))
+      );
       zone.setAttribute("aria-label", `Times in ${name}. Change between local time and UTC`);
       zone.title = "Local time or UTC";
     };
@@ -1764,6 +1790,7 @@ var Shell = class {
         element("div", { class: "switches" }, this.#forget, zone, theme, keys)
       ),
       this.#main,
+      this.#foot(),
       this.announcer.element,
       this.#shortcuts.dialog
     );
@@ -2393,9 +2420,9 @@ function before(end) {
 // src/chart/description.ts
 function describe(panels, { columns, range }, zone) {
   const [first, last] = [indexAt(columns, range.from), indexAt(columns, range.to)];
-  const when = `${zone.dayAndTime(range.from)} to ${zone.dayAndTime(range.to)}`;
+  const when2 = `${zone.dayAndTime(range.from)} to ${zone.dayAndTime(range.to)}`;
   for (const panel of panels) {
-    panel.canvas.setAttribute("aria-label", `${panel.summary(columns, first, last)}. ${when}.`);
+    panel.canvas.setAttribute("aria-label", `${panel.summary(columns, first, last)}. ${when2}.`);
   }
 }
 function expose(place, { columns, range, gaps, begins }) {
@@ -2608,7 +2635,7 @@ function drawGround(context, scene, projection, place, isLabelled) {
     context.fillStyle = palette.sunken;
     context.fillRect(x(from), place.top, x(to) - x(from), place.bottom - place.top);
     if (isLabelled) {
-      write(context, "Loading…", x(from), x(to), place, palette.muted);
+      write(context, "Loading…", x(from), x(to), place, palette.sunken, palette.muted);
     }
   }
   context.strokeStyle = palette.line;
@@ -2634,16 +2661,22 @@ function drawBeginning(context, x, { left, palette }, place, isLabelled) {
   context.stroke();
   context.setLineDash([]);
   if (isLabelled) {
-    write(context, "No older windows", left, at, place, palette.muted);
+    write(context, "No older windows", left, at, place, palette.surface, palette.muted);
   }
 }
-function write(context, text, from, to, place, colour) {
+function write(context, text, from, to, place, ground, colour) {
   if (context.measureText(text).width + 16 < to - from) {
-    context.fillStyle = colour;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.fillText(text, (from + to) / 2, (place.top + place.bottom) / 2);
+    writeOver(context, text, (from + to) / 2, (place.top + place.bottom) / 2, ground, colour);
   }
+}
+function writeOver(context, text, x, y, ground, colour) {
+  const half = context.measureText(text).width / 2 + 6;
+  context.fillStyle = ground;
+  context.fillRect(x - half, y - 9, 2 * half, 18);
+  context.fillStyle = colour;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, x, y);
 }
 function drawValueAxis(context, scene, projection, ticks) {
   const { palette, left, width } = scene;
@@ -2773,12 +2806,7 @@ var Panel = class {
     if (!isEmpty || scene.gaps.length > 0) {
       drawGround(context, scene, projection, place, this.drawn.metric === LABELLED);
     }
-    if (isEmpty) {
-      context.fillStyle = palette.muted;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.fillText(this.drawn.nothing, (left + width) / 2, this.#height / 2);
-    } else {
+    if (!isEmpty) {
       drawValueAxis(context, scene, projection, this.#axis.ticks);
       context.save();
       context.beginPath();
@@ -2788,6 +2816,10 @@ var Panel = class {
       context.restore();
     }
     drawMoments(context, scene, projection, place, this.drawn.metric);
+    if (isEmpty) {
+      context.font = FONT;
+      writeOver(context, this.drawn.nothing, (left + width) / 2, this.#height / 2, palette.surface, palette.muted);
+    }
   }
   /** Show the value of a window, and where it is; -1: of none. */
   point(scene, index) {
@@ -2997,7 +3029,8 @@ var TimeStrip = class {
 var PRESS_PIXELS = 12;
 var WIDE_PIXELS = 560;
 var PIXELS_A_LABEL = 84;
-var SUMMARY_MILLISECONDS = 1500;
+var SUMMARY_MILLISECONDS = 1e3;
+var LONGEST_MILLISECONDS = 3e3;
 var utc = new Zone("utc");
 var ChartStack = class {
   constructor(view, show2, events, signal) {
@@ -3026,7 +3059,12 @@ var ChartStack = class {
       )
     );
     this.redraw = framed(() => this.#draw(), signal);
-    this.#describe = settled(() => this.#scene && describe(this.#panels, this.#scene, this.show().zone), SUMMARY_MILLISECONDS, signal);
+    const words = () => {
+      if (this.#scene) {
+        describe(this.#panels, this.#scene, this.show().zone);
+      }
+    };
+    this.#describe = settled(words, SUMMARY_MILLISECONDS, signal, LONGEST_MILLISECONDS);
     this.#listen(signal);
   }
   view;
@@ -3580,7 +3618,7 @@ var MomentsList = class {
       { class: "moment-head", "aria-expanded": String(isSelected) },
       element("span", { class: `sign sign-${kind.metric}`, "aria-hidden": "true" }, kind.sign),
       element("span", { class: "moment-type" }, foreign(kind.title)),
-      element("time", { class: "moment-time", datetime: new Date(moment.at).toISOString() }, zone.dayAndTime(moment.at)),
+      element("time", { class: "moment-time", datetime: new Date(moment.at).toISOString() }, when(moment.at, zone)),
       element("span", { class: "moment-text" }, foreign(moment.description ?? "No description."))
     );
     head.removeAttribute("aria-label");
@@ -3589,6 +3627,9 @@ var MomentsList = class {
     return item;
   }
 };
+function when(at, zone) {
+  return at % 6e4 === 0 ? zone.dayAndTime(at) : `${zone.dayWithYear(at)}, ${zone.timeWithSeconds(at)}`;
+}
 function explanation(moment) {
   const known = Object.entries(EXPLAINED).filter(([name]) => name in moment.metadata);
   const others = Object.entries(moment.metadata).filter(([name]) => !(name in EXPLAINED));
@@ -3813,6 +3854,10 @@ var StreamPage = class {
   #selected = null;
   #isOpen = false;
   #isShown = false;
+  /** Nothing is left of the stream. It is still followed: what is written under its id again is shown at once. */
+  #isGone = false;
+  /** At which state of the rows the service was asked whether there is still a stream. */
+  #askedAt = "";
   get title() {
     return this.#data.stream?.title?.trim() || this.streamId;
   }
@@ -3892,14 +3937,19 @@ var StreamPage = class {
     if (!this.#isOpen) {
       return;
     }
-    this.#head.isConnecting(true);
     const { rows } = this.#data;
     const isEmpty = rows.list.length === 0;
     this.#body.hidden = isEmpty;
-    this.#trouble.show(isEmpty ? nothingYet() : null);
     if (isEmpty) {
+      this.#tellEmpty();
       return;
     }
+    if (this.#isGone) {
+      this.#isGone = false;
+      this.#trouble.passed();
+    }
+    this.#head.isConnecting(true);
+    this.#trouble.show(null);
     if (this.#drawn.rows !== rows.version) {
       this.#drawn.rows = rows.version;
       this.#columns = columnsOf(rows.list, this.#length);
@@ -3917,6 +3967,33 @@ var StreamPage = class {
     this.#tellHistory();
     this.#want();
     this.#charts.stack.redraw();
+  }
+  /** There are no windows: none yet, or none any more, as of a stream that was deleted. */
+  #tellEmpty() {
+    const { stream, rows, momentRows } = this.#data;
+    const state = `${rows.version} ${momentRows.version}`;
+    if (stream === null && this.#askedAt !== state) {
+      this.#askedAt = state;
+      void this.#askWhetherItIs();
+    }
+    if (!this.#isGone || stream !== null) {
+      this.#isGone = false;
+      this.#head.isConnecting(true);
+      this.#trouble.show(nothingYet());
+    }
+  }
+  async #askWhetherItIs() {
+    try {
+      await this.shell.session.client.metrics(this.streamId, { limit: 1 }, { signal: this.signal, noCache: true });
+      this.#isGone = false;
+      this.#refresh();
+    } catch (error) {
+      if (faultOf(error).kind === "unknown" && this.#data.rows.list.length === 0) {
+        this.#isGone = true;
+        this.#head.isConnecting(false);
+        this.#trouble.failed(error, () => void this.#askWhetherItIs(), () => UNKNOWN);
+      }
+    }
   }
   #showFirst() {
     const { step, at } = this.#columns;
