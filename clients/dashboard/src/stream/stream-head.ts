@@ -3,7 +3,7 @@
 import { element, fill, foreign } from "../elements.js";
 import { ConnectionBadge } from "./connection-badge.js";
 
-export const UNKNOWN = "Nothing has been written under this id. What is written is here within ten seconds.";
+export const UNKNOWN = "Nothing is stored under this id. What is written is here within ten seconds.";
 
 export class StreamHead {
   readonly badge: ConnectionBadge;

@@ -3757,7 +3757,7 @@ function labelOf(kind, status) {
 }
 
 // src/stream/stream-head.ts
-var UNKNOWN = "Nothing has been written under this id. What is written is here within ten seconds.";
+var UNKNOWN = "Nothing is stored under this id. What is written is here within ten seconds.";
 var StreamHead = class {
   badge;
   element;
