@@ -6,7 +6,6 @@ import { View } from "../chart/view.js";
 import { StreamData } from "../data/stream-data.js";
 import { isOfNow } from "../data/windows.js";
 import { element } from "../elements.js";
-import { faultOf } from "../faults.js";
 import { whyUnnameable } from "../routes.js";
 import type { Shell } from "../shell/shell.js";
 import { Trouble } from "../shell/trouble.js";
@@ -16,7 +15,8 @@ import { downloads } from "./downloads.js";
 import { Emotes } from "./emotes.js";
 import { Figures } from "./figures.js";
 import { MomentsList } from "./moments-list.js";
-import { nothingYet, StreamHead, UNKNOWN } from "./stream-head.js";
+import { Presence } from "./presence.js";
+import { StreamHead, UNKNOWN } from "./stream-head.js";
 
 /** How many windows are shown at first, and how much is read beyond the left end of what is shown. */
 const FIRST_SHOWN = 180;
@@ -33,6 +33,7 @@ export class StreamPage {
   readonly #moments: MomentsList;
   readonly #emotes = new Emotes();
   readonly #trouble: Trouble;
+  readonly #presence: Presence;
   readonly #body: HTMLElement;
   readonly #refresh: () => void;
   readonly #settle: () => void;
@@ -42,10 +43,6 @@ export class StreamPage {
   #selected: string | null = null;
   #isOpen = false;
   #isShown = false;
-  /** Nothing is left of the stream. It is still followed: what is written under its id again is shown at once. */
-  #isGone = false;
-  /** At which state of the rows the service was asked whether there is still a stream. */
-  #askedAt = "";
 
   constructor(
     private readonly shell: Shell,
@@ -61,6 +58,13 @@ export class StreamPage {
       streamId,
       { changed: () => this.#refresh(), status: (status) => this.#tellStatus(status) },
       signal,
+    );
+    this.#presence = new Presence(
+      this.#data,
+      this.#head,
+      this.#trouble,
+      () => shell.session.client.metrics(streamId, { limit: 1 }, { signal, noCache: true }),
+      this.#refresh,
     );
     this.#view = new View(() => this.#moved());
     this.#moments = new MomentsList({
@@ -108,16 +112,7 @@ export class StreamPage {
   #tellStatus(status: LiveStatus): void {
     this.#head.badge.tell(status);
     if (status.error) {
-      void this.#findOutWhy();
-    }
-  }
-
-  /** Live updates have ended for good: a read says whether it is for want of a token, or of the stream. */
-  async #findOutWhy(): Promise<void> {
-    try {
-      await this.shell.session.client.metrics(this.streamId, { limit: 1 }, { signal: this.signal, noCache: true });
-    } catch (error) {
-      this.#trouble.failed(error, () => location.reload());
+      void this.#presence.findOutWhy();
     }
   }
 
@@ -171,13 +166,10 @@ export class StreamPage {
     const isEmpty = rows.list.length === 0;
     this.#body.hidden = isEmpty;
     if (isEmpty) {
-      this.#tellEmpty();
+      this.#presence.tellEmpty();
       return;
     }
-    if (this.#isGone) {
-      this.#isGone = false;
-      this.#trouble.passed();
-    }
+    this.#presence.tellFull();
     this.#head.isConnecting(true);
     this.#trouble.show(null);
     if (this.#drawn.rows !== rows.version) {
@@ -197,35 +189,6 @@ export class StreamPage {
     this.#tellHistory();
     this.#want();
     this.#charts.stack.redraw();
-  }
-
-  /** There are no windows: none yet, or none any more, as of a stream that was deleted. */
-  #tellEmpty(): void {
-    const { stream, rows, momentRows } = this.#data;
-    const state = `${rows.version} ${momentRows.version}`;
-    if (stream === null && this.#askedAt !== state) {
-      this.#askedAt = state;
-      void this.#askWhetherItIs();
-    }
-    if (!this.#isGone || stream !== null) {
-      this.#isGone = false;
-      this.#head.isConnecting(true);
-      this.#trouble.show(nothingYet());
-    }
-  }
-
-  async #askWhetherItIs(): Promise<void> {
-    try {
-      await this.shell.session.client.metrics(this.streamId, { limit: 1 }, { signal: this.signal, noCache: true });
-      this.#isGone = false;
-      this.#refresh();
-    } catch (error) {
-      if (faultOf(error).kind === "unknown" && this.#data.rows.list.length === 0) {
-        this.#isGone = true;
-        this.#head.isConnecting(false);
-        this.#trouble.failed(error, () => void this.#askWhetherItIs(), () => UNKNOWN);
-      }
-    }
   }
 
   #showFirst(): void {

@@ -3795,6 +3795,69 @@ function nothingYet() {
   );
 }
 
+// src/stream/presence.ts
+var Presence = class {
+  /** `read` asks the service itself for something of the stream; `changed` is called when there is one again. */
+  constructor(data, head, trouble, read2, changed) {
+    this.data = data;
+    this.head = head;
+    this.trouble = trouble;
+    this.read = read2;
+    this.changed = changed;
+  }
+  data;
+  head;
+  trouble;
+  read;
+  changed;
+  /** Nothing is left of the stream. It is still followed: what is written under its id again is shown at once. */
+  #isGone = false;
+  /** At which state of the rows the service was asked whether there is still a stream. */
+  #askedAt = "";
+  /** There are windows. */
+  tellFull() {
+    if (this.#isGone) {
+      this.#isGone = false;
+      this.trouble.passed();
+    }
+  }
+  /** There are no windows: none yet, or none any more, as of a stream that was deleted. */
+  tellEmpty() {
+    const { stream, rows, momentRows } = this.data;
+    const state = `${rows.version} ${momentRows.version}`;
+    if (stream === null && this.#askedAt !== state) {
+      this.#askedAt = state;
+      void this.#ask();
+    }
+    if (!this.#isGone || stream !== null) {
+      this.#isGone = false;
+      this.head.isConnecting(true);
+      this.trouble.show(nothingYet());
+    }
+  }
+  /** Live updates have ended for good: a read says whether it is for want of a token, or of the stream. */
+  async findOutWhy() {
+    try {
+      await this.read();
+    } catch (error) {
+      this.trouble.failed(error, () => location.reload());
+    }
+  }
+  async #ask() {
+    try {
+      await this.read();
+      this.#isGone = false;
+      this.changed();
+    } catch (error) {
+      if (faultOf(error).kind === "unknown" && this.data.rows.list.length === 0) {
+        this.#isGone = true;
+        this.head.isConnecting(false);
+        this.trouble.failed(error, () => void this.#ask(), () => UNKNOWN);
+      }
+    }
+  }
+};
+
 // src/stream/stream-page.ts
 var FIRST_SHOWN = 180;
 var AHEAD_SHARE = 0.5;
@@ -3813,6 +3876,13 @@ var StreamPage = class {
       streamId,
       { changed: () => this.#refresh(), status: (status) => this.#tellStatus(status) },
       signal
+    );
+    this.#presence = new Presence(
+      this.#data,
+      this.#head,
+      this.#trouble,
+      () => shell2.session.client.metrics(streamId, { limit: 1 }, { signal, noCache: true }),
+      this.#refresh
     );
     this.#view = new View(() => this.#moved());
     this.#moments = new MomentsList({
@@ -3845,6 +3915,7 @@ var StreamPage = class {
   #moments;
   #emotes = new Emotes();
   #trouble;
+  #presence;
   #body;
   #refresh;
   #settle;
@@ -3854,10 +3925,6 @@ var StreamPage = class {
   #selected = null;
   #isOpen = false;
   #isShown = false;
-  /** Nothing is left of the stream. It is still followed: what is written under its id again is shown at once. */
-  #isGone = false;
-  /** At which state of the rows the service was asked whether there is still a stream. */
-  #askedAt = "";
   get title() {
     return this.#data.stream?.title?.trim() || this.streamId;
   }
@@ -3882,15 +3949,7 @@ var StreamPage = class {
   #tellStatus(status) {
     this.#head.badge.tell(status);
     if (status.error) {
-      void this.#findOutWhy();
-    }
-  }
-  /** Live updates have ended for good: a read says whether it is for want of a token, or of the stream. */
-  async #findOutWhy() {
-    try {
-      await this.shell.session.client.metrics(this.streamId, { limit: 1 }, { signal: this.signal, noCache: true });
-    } catch (error) {
-      this.#trouble.failed(error, () => location.reload());
+      void this.#presence.findOutWhy();
     }
   }
   #makeCharts() {
@@ -3941,13 +4000,10 @@ var StreamPage = class {
     const isEmpty = rows.list.length === 0;
     this.#body.hidden = isEmpty;
     if (isEmpty) {
-      this.#tellEmpty();
+      this.#presence.tellEmpty();
       return;
     }
-    if (this.#isGone) {
-      this.#isGone = false;
-      this.#trouble.passed();
-    }
+    this.#presence.tellFull();
     this.#head.isConnecting(true);
     this.#trouble.show(null);
     if (this.#drawn.rows !== rows.version) {
@@ -3967,33 +4023,6 @@ var StreamPage = class {
     this.#tellHistory();
     this.#want();
     this.#charts.stack.redraw();
-  }
-  /** There are no windows: none yet, or none any more, as of a stream that was deleted. */
-  #tellEmpty() {
-    const { stream, rows, momentRows } = this.#data;
-    const state = `${rows.version} ${momentRows.version}`;
-    if (stream === null && this.#askedAt !== state) {
-      this.#askedAt = state;
-      void this.#askWhetherItIs();
-    }
-    if (!this.#isGone || stream !== null) {
-      this.#isGone = false;
-      this.#head.isConnecting(true);
-      this.#trouble.show(nothingYet());
-    }
-  }
-  async #askWhetherItIs() {
-    try {
-      await this.shell.session.client.metrics(this.streamId, { limit: 1 }, { signal: this.signal, noCache: true });
-      this.#isGone = false;
-      this.#refresh();
-    } catch (error) {
-      if (faultOf(error).kind === "unknown" && this.#data.rows.list.length === 0) {
-        this.#isGone = true;
-        this.#head.isConnecting(false);
-        this.#trouble.failed(error, () => void this.#askWhetherItIs(), () => UNKNOWN);
-      }
-    }
   }
   #showFirst() {
     const { step, at } = this.#columns;
