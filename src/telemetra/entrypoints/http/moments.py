@@ -156,8 +156,8 @@ async def list_moments(
     read. Rows that are written meanwhile may be in it or not; the live socket, from its `Telemetra-Position` on, tells them.
     It has no `ETag` and no `Link`. One that can't be finished ends with its connection, never as if whole.
 
-    `format=chapters` gives a line for each, the oldest first: `HH:MM:SS title` from `zero` on, as video sites read chapters in
-    a description. The first line is at 00:00:00; what comes less than ten seconds after another stands in its line.
+    `format=chapters` gives a line for each, the oldest first, with `limit` the oldest so many: `HH:MM:SS title` from `zero` on,
+    as video sites read chapters in a description. The first line is at 00:00:00; what comes less than ten seconds after another stands in its line.
     `format=edl` gives them as markers for DaVinci Resolve and others that read its EDL (CMX 3600), at the frames that `fps`
     counts from timecode 00:00:00:00; a timeline that begins at 01:00:00:00 wants a `zero` an hour before the video's start.
     """
